@@ -1,0 +1,62 @@
+# Build rules shared by all modules: compiler flags, libraries, and castiel_module().
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+
+find_program(CASTIEL_CCACHE ccache)
+if(CASTIEL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CASTIEL_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CASTIEL_CCACHE})
+endif()
+find_program(CASTIEL_MOLD mold)
+if(CASTIEL_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type)
+include_directories(${CMAKE_SOURCE_DIR}/src)
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+find_package(rapidcheck REQUIRED)
+
+# castiel_module(NAME [DEPS module...] [LIBS library...])
+#
+# One folder under src/ is one static library `castiel_NAME`, made of the .cpp files at its top
+# and in impl/ and the folders between. testing/ becomes `castiel_NAME_testing` (fakes for other
+# modules' tests) and tests/ becomes the program `NAME_tests`, one ctest per program.
+function(castiel_module name)
+  cmake_parse_arguments(M "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/src/${name}/(.*/)?(tests|testing|bench|fuzz)/")
+  list(FILTER sources EXCLUDE REGEX "/src/${name}/main\\.cpp$")
+  set(libs)
+  foreach(dep IN LISTS M_DEPS)
+    list(APPEND libs castiel_${dep})
+  endforeach()
+  add_library(castiel_${name} STATIC ${sources})
+  target_link_libraries(castiel_${name} PUBLIC ${libs} fmt::fmt PRIVATE ${M_LIBS})
+
+  file(GLOB_RECURSE testing CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/testing/*.cpp)
+  if(testing)
+    add_library(castiel_${name}_testing STATIC ${testing})
+    target_link_libraries(castiel_${name}_testing PUBLIC castiel_${name})
+  endif()
+
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  if(tests)
+    add_executable(${name}_tests ${tests})
+    target_link_libraries(${name}_tests PRIVATE castiel_${name} GTest::gtest GTest::gmock GTest::gtest_main ${M_TEST_LIBS})
+    if(testing)
+      target_link_libraries(${name}_tests PRIVATE castiel_${name}_testing)
+    endif()
+    add_test(NAME ${name} COMMAND ${name}_tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+endfunction()
