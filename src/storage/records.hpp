@@ -50,6 +50,10 @@ struct Relation {
   std::string how;  // "id", "name", "near", "ambiguous", "" while unresolved
 };
 
+// Lanes of a queue are numbered by partition; retries of single records wait in a lane of their own, where the
+// parked key, not the lane, keeps the order.
+inline constexpr int kRetryLane = -1;
+
 // A message on its way to queues. Serialised once; the routing key is the event type.
 struct OutgoingMessage {
   std::string id;

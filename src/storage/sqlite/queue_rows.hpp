@@ -14,10 +14,6 @@
 
 namespace castiel::storage {
 
-// Lanes of a queue are numbered by partition; retries of single records wait in a lane of their own, where the
-// parked key, not the lane, keeps the order.
-inline constexpr int kRetryLane = -1;
-
 struct QueuedMessage {
   std::int64_t seq = 0;
   std::string queue;
@@ -50,7 +46,8 @@ struct LaneChange {
   std::string queue;
   TenantId tenant;
   int partition = 0;
-  std::int64_t added = 0;
+  std::int64_t added = 0;     // negative when messages were taken out
+  Timestamp available_at{0};  // of an added message
 };
 
 struct Binding {
@@ -69,6 +66,8 @@ class QueueRows {
                                                    int max_messages, int max_records, Deadline deadline) = 0;
   // After a crash: claims of the process before are open again, their deliveries counted.
   virtual Result<> reopen_claims(Deadline deadline) = 0;
+  // When the first unclaimed message of the lane is due; nothing when there is none.
+  virtual Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) = 0;
   // Within a step's transaction.
   virtual Result<> remove(Transaction& tx, const QueuedMessage& message, std::string_view stage) = 0;
   virtual Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key,

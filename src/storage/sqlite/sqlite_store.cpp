@@ -126,6 +126,7 @@ struct SqliteStore::Impl final : QueueRows {
   Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition, int max_messages, int max_records,
                                            Deadline deadline) override;
   Result<> reopen_claims(Deadline deadline) override;
+  Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) override;
   Result<> remove(Transaction& tx, const QueuedMessage& message, std::string_view stage) override;
   Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
                std::string_view errors, std::string_view stage) override;
@@ -331,6 +332,20 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
 
 Result<> SqliteStore::Impl::reopen_claims(Deadline deadline) {
   return in_transaction(deadline, [&] { return run(writer.connection(), "UPDATE queued SET claimed = 0 WHERE claimed <> 0"); });
+}
+
+Result<std::optional<Timestamp>> SqliteStore::Impl::next_due(std::string_view queue, const TenantId& tenant, int partition) {
+  CASTIEL_ASSIGN(auto snapshot, Snapshot::open(readers));
+  if (partition == kRetryLane) {
+    return first<Timestamp>(query(snapshot.connection(),
+                                  "SELECT available_at FROM queued WHERE queue=? AND tenant=? AND part=-1 AND claimed=0 ORDER BY available_at LIMIT 1",
+                                  queue, tenant.str()),
+                            [](const Statement& row) { return row.time(0); });
+  }
+  return first<Timestamp>(query(snapshot.connection(),
+                                "SELECT available_at FROM queued WHERE queue=? AND tenant=? AND part=? AND claimed=0 ORDER BY seq LIMIT 1", queue,
+                                tenant.str(), partition),
+                          [](const Statement& row) { return row.time(0); });
 }
 
 Result<> SqliteStore::Impl::remove(Transaction& tx, const QueuedMessage& message, std::string_view stage) {

@@ -214,7 +214,7 @@ Result<> SqliteTransaction::add_queued(std::string_view queue, const OutgoingMes
   CASTIEL_TRY(write("INSERT INTO queued (queue, tenant, part, message_id, type, correlation, records, record_key, available_at, enqueued_at,"
                     " errors, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                     queue, t(), m.partition, m.id, m.type, m.correlation.str(), m.records, record_key, available_at, clock_->now(), errors, m.body));
-  lane_changes_.push_back({std::string(queue), tenant(), m.partition, 1});
+  lane_changes_.push_back({std::string(queue), tenant(), m.partition, 1, available_at});
   return count(m.correlation, stage, "enqueued", 1);
 }
 
@@ -224,7 +224,7 @@ Result<> SqliteTransaction::remove_queued(const QueuedMessage& m, std::string_vi
     failed_ = Error{"not_claimed", fmt::format("message {} of queue {} is not there to settle", m.message_id, m.queue), ErrorClass::permanent, {}};
     return std::unexpected(*failed_);
   }
-  lane_changes_.push_back({m.queue, tenant(), m.partition, -1});
+  lane_changes_.push_back({m.queue, tenant(), m.partition, -1, {}});
   return count(m.correlation, stage, "settled", 1);
 }
 

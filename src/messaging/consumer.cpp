@@ -1,0 +1,379 @@
+#include "messaging/consumer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace castiel::messaging {
+
+namespace {
+
+constexpr int kConflictTries = 3;  // RETRY-2: an optimistic-lock conflict is repeated at once, three times
+
+const json::array* records_of(const Event& event) { return get_array(event.data.get_object(), "records"); }
+
+std::string key_of(const json::value& record) {
+  const auto* object = record.if_object();
+  return object == nullptr ? std::string() : string_or(*object, "key");
+}
+
+// A page's event with only the records chosen.
+template <class Keep>
+Event with_records(const Event& page, Keep keep) {
+  Event event = page;
+  auto& data = event.data.get_object();
+  json::array kept;
+  const auto& records = *records_of(page);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (keep(i)) kept.push_back(records[i]);
+  }
+  data["records"] = std::move(kept);
+  return event;
+}
+
+}  // namespace
+
+// What one attempt works on.
+struct Consumer::Batch {
+  std::span<const Delivery> deliveries;
+  std::vector<Incoming> incoming;  // well-formed ones
+  struct Malformed {
+    const Delivery* delivery;
+    Error error;
+    std::string pointer;
+  };
+  std::vector<Malformed> malformed;
+  // Records taken out of the batch before its last prepare, each as an event of its own.
+  struct Failed {
+    const Delivery* delivery;
+    Event single;
+    Error error;
+    std::string pointer;
+  };
+  struct Follower {
+    const Delivery* delivery;
+    Event single;
+    std::string key;
+  };
+  std::vector<Failed> failed;
+  std::vector<Follower> followers;          // they wait behind a record of their key
+  std::unordered_set<std::string> parked;  // keys that a record in the retry lane leads
+  std::unique_ptr<Plan> plan;
+
+  Result<> prepare(Handler& handler, const storage::Reader& reader);
+  void hold_back(const std::unordered_set<std::string>& keys);
+};
+
+// Takes all records of these keys out of the batch, to be parked in order.
+void Consumer::Batch::hold_back(const std::unordered_set<std::string>& keys) {
+  for (auto& in : incoming) {
+    const auto* records = records_of(in.event);
+    if (records == nullptr || in.delivery->lane == storage::kRetryLane) continue;
+    std::vector<bool> waits(records->size());
+    for (std::size_t i = 0; i < records->size(); ++i) {
+      auto key = key_of((*records)[i]);
+      waits[i] = keys.contains(key);
+      if (waits[i]) followers.push_back({in.delivery, with_records(in.event, [&](std::size_t r) { return r == i; }), std::move(key)});
+    }
+    if (std::ranges::find(waits, true) != waits.end()) {
+      in.event = with_records(in.event, [&](std::size_t r) { return !waits[r]; });
+    }
+  }
+  std::erase_if(incoming, [](const Incoming& in) {
+    const auto* records = records_of(in.event);
+    return records != nullptr && records->empty();
+  });
+}
+
+// Prepares until no record that failed for now has a later one of its key in the same batch: order per key holds
+// inside a batch too (FLOW-9).
+Result<> Consumer::Batch::prepare(Handler& handler, const storage::Reader& reader) {
+  for (;;) {
+    plan.reset();
+    if (incoming.empty()) return {};
+    CASTIEL_ASSIGN(plan, handler.prepare(reader, incoming));
+    std::unordered_set<std::string> keys;
+    for (const auto& failure : plan->failures()) {
+      if (failure.error.cls == ErrorClass::permanent) continue;
+      const auto& in = incoming[failure.message];
+      if (auto key = key_of((*records_of(in.event))[failure.record]); !key.empty() && in.delivery->lane != storage::kRetryLane) {
+        keys.insert(std::move(key));
+      }
+    }
+    if (keys.empty()) return {};
+    // The failed record keeps its error; the others of its key go behind it, and the rest is prepared without them.
+    for (const auto& failure : plan->failures()) {
+      auto& in = incoming[failure.message];
+      const auto& record = (*records_of(in.event))[failure.record];
+      if (failure.error.cls == ErrorClass::permanent || keys.erase(key_of(record)) == 0) continue;
+      failed.push_back({in.delivery, with_records(in.event, [&](std::size_t r) { return r == failure.record; }), failure.error, failure.pointer});
+    }
+    std::unordered_set<std::string> failed_keys;
+    for (const auto& f : failed) failed_keys.insert(key_of((*records_of(f.single))[0]));
+    hold_back(failed_keys);
+    // The failed records themselves were held back with their followers: the first of each key is the failed one.
+    for (const auto& f : failed) {
+      const auto key = key_of((*records_of(f.single))[0]);
+      const auto it = std::ranges::find_if(followers, [&](const Follower& w) {
+        return w.delivery == f.delivery && w.key == key && w.single.data == f.single.data;
+      });
+      if (it != followers.end()) followers.erase(it);
+    }
+  }
+}
+
+class Consumer::StepImpl final : public Step {
+ public:
+  StepImpl(storage::Transaction& tx, const Consumer& consumer) : tx_(&tx), consumer_(&consumer) {}
+  storage::Transaction& tx() override { return *tx_; }
+  Timestamp now() const override { return consumer_->parts_.clock->now(); }
+  Result<> publish(const Event& cause, Publication publication) override {
+    auto id = consumer_->parts_.publisher->publish(*tx_, consumer_->queue(), {cause.correlation, cause.traceparent}, std::move(publication));
+    if (!id) return std::unexpected(std::move(id.error()));
+    return {};
+  }
+  Result<> count(const Event& cause, std::string_view counter, std::int64_t by) override {
+    return tx_->count(cause.correlation, consumer_->queue(), counter, by);
+  }
+
+ private:
+  storage::Transaction* tx_;
+  const Consumer* consumer_;
+};
+
+Duration Consumer::retry_delay(int tries) {
+  Duration delay = options_.first_retry;
+  for (int i = 1; i < tries && delay < options_.longest_retry; ++i) delay *= 2;
+  delay = std::min(delay, options_.longest_retry);
+  const auto spread = static_cast<std::uint64_t>(2 * options_.jitter.count() + 1);
+  return std::max(Duration(0), delay + Duration(static_cast<std::int64_t>(parts_.random->below(spread))) - options_.jitter);
+}
+
+Result<bool> Consumer::step(Deadline wait) {
+  CASTIEL_ASSIGN(auto deliveries, parts_.broker->receive(queue(), options_.limits, wait));
+  if (deliveries.empty()) return false;
+  CASTIEL_TRY(process(std::move(deliveries)));
+  return true;
+}
+
+Result<> Consumer::process(std::vector<Delivery> deliveries) {
+  // The broker hands out a message again only alone, so an exhausted one is the whole batch.
+  if (const auto& d = deliveries.front(); d.deliveries > options_.queue.max_deliveries) {
+    const Error last = d.failures.empty()
+                           ? Error{"crashed", fmt::format("the process ended {} times while it handled this message", d.deliveries - 1),
+                                   ErrorClass::permanent, {}}
+                           : Error{d.failures.back().code, d.failures.back().message, ErrorClass::permanent, {}};
+    if (auto buried = bury_alone(d, last); !buried) return refuse(deliveries, buried.error());
+    return {};
+  }
+  auto done = attempt(deliveries);
+  if (done) return {};
+  if (deliveries.size() == 1) {
+    if (done.error().cls == ErrorClass::permanent) {
+      auto buried = bury_alone(deliveries.front(), done.error());
+      if (buried) return {};
+      done = std::move(buried);
+    }
+    return refuse(deliveries, done.error());
+  }
+  if (done.error().cls != ErrorClass::permanent) return refuse(deliveries, done.error());
+  // One of several is bad: each goes through on its own, in order. What follows a refused one has to wait for it.
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const std::span<const Delivery> one(&deliveries[i], 1);
+    auto alone = attempt(one);
+    if (!alone && alone.error().cls == ErrorClass::permanent) alone = bury_alone(one.front(), alone.error());
+    if (alone) continue;
+    const auto rest = std::span<const Delivery>(deliveries).subspan(i + 1);
+    if (!rest.empty()) CASTIEL_TRY(parts_.broker->release(rest, Duration(0)));
+    return refuse(one, alone.error());
+  }
+  return {};
+}
+
+Result<> Consumer::attempt(std::span<const Delivery> deliveries) {
+  for (int tries = 1;; ++tries) {
+    Batch batch;
+    batch.deliveries = deliveries;
+    CASTIEL_ASSIGN(auto reader, parts_.store->read(deliveries.front().tenant));
+    for (const auto& d : deliveries) {
+      CASTIEL_ASSIGN(const bool known, reader->in_inbox(queue(), d.message_id));
+      if (known) continue;  // handled before: only to be settled
+      auto event = parse_event(d.body);
+      if (!event) {
+        batch.malformed.push_back({&d, event.error(), ""});
+        continue;
+      }
+      if (event->tenant != d.tenant) {
+        batch.malformed.push_back({&d, {"malformed_event", "the event names another tenant than the queue", ErrorClass::permanent, {}}, "/tenantid"});
+        continue;
+      }
+      if (auto violation = parts_.schemas->check(event->type, event->schema, event->data)) {
+        batch.malformed.push_back({&d, {"schema_violation", fmt::format("the event does not fit schema {}/{}: {}", event->type, event->schema, violation->message),
+                                        ErrorClass::permanent, {}},
+                                   "/data" + violation->pointer});
+        continue;
+      }
+      if (auto lifted = parts_.schemas->upcast(*event); !lifted) {
+        batch.malformed.push_back({&d, lifted.error(), "/dataschema"});
+        continue;
+      }
+      batch.incoming.push_back({&d, std::move(*event)});
+    }
+    // Parked keys change only in this queue's steps, but in other lanes too: while there are any, the decision what
+    // waits behind them is made under the write lock.
+    CASTIEL_ASSIGN(const bool parked, reader->any_parked(queue()));
+    if (!parked && !batch.incoming.empty()) {
+      CASTIEL_TRY(batch.prepare(*handler_, *reader));
+    }
+    reader.reset();
+    auto written = write(batch, parked);
+    if (!written && written.error().code == "version_conflict" && tries < kConflictTries) continue;
+    return written;
+  }
+}
+
+Result<> Consumer::write(Batch& batch, bool parked) {
+  const auto& tenant = batch.deliveries.front().tenant;
+  CASTIEL_ASSIGN(auto tx, parts_.store->begin(tenant, Deadline::after(*parts_.clock, options_.transaction)));
+  if (!parked) {
+    CASTIEL_ASSIGN(const bool now_parked, tx->any_parked(queue()));
+    if (now_parked) return conditional("version_conflict", "a record of this queue was parked meanwhile");
+  } else {
+    CASTIEL_ASSIGN(const auto keys, tx->parked_keys(queue()));
+    batch.parked.insert(keys.begin(), keys.end());
+    batch.hold_back(batch.parked);
+    CASTIEL_TRY(batch.prepare(*handler_, *tx));
+  }
+  for (const auto& d : batch.deliveries) CASTIEL_TRY(tx->add_to_inbox(queue(), d.message_id));
+  if (batch.plan != nullptr) {
+    StepImpl step(*tx, *this);
+    CASTIEL_TRY(batch.plan->apply(step));
+  }
+  CASTIEL_TRY(dispose(*tx, batch, batch.plan.get()));
+  CASTIEL_TRY(parts_.broker->settle(*tx, batch.deliveries));
+  CASTIEL_TRY(tx->commit());
+  parts_.broker->settled(batch.deliveries);
+  return {};
+}
+
+// Everything about the messages themselves: malformed ones, failed records, what waited behind a retried record, the ledger.
+Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
+  for (const auto& [delivery, error, pointer] : batch.malformed) {
+    CASTIEL_TRY(bury(tx, *delivery, error, pointer, delivery->body, delivery->record_key));
+    if (delivery->lane == storage::kRetryLane) CASTIEL_TRY(release_next(tx, *delivery));
+  }
+  if (plan != nullptr) {
+    for (const auto& failure : plan->failures()) {
+      const auto& in = batch.incoming[failure.message];
+      batch.failed.push_back({in.delivery, with_records(in.event, [&](std::size_t r) { return r == failure.record; }), failure.error, failure.pointer});
+    }
+  }
+  std::unordered_set<const Delivery*> still_waiting;
+  for (auto& failed : batch.failed) {
+    CASTIEL_ASSIGN(const bool again, fail_record(tx, *failed.delivery, failed.single, failed.error, failed.pointer));
+    if (!again) continue;
+    still_waiting.insert(failed.delivery);
+    batch.parked.insert(key_of((*records_of(failed.single))[0]));
+  }
+  for (auto& follower : batch.followers) {
+    auto& single = follower.single;
+    single.id = parts_.ids->next();
+    const storage::OutgoingMessage message{single.id, single.type, single.correlation, storage::kRetryLane, 1, serialize(single)};
+    CASTIEL_TRY(tx.count(single.correlation, queue(), "parked", 1));
+    if (batch.parked.insert(follower.key).second) {
+      // The record before it ended as a dead letter in this very step: this one leads the key now.
+      CASTIEL_TRY(tx.mark_parked(queue(), follower.key));
+      CASTIEL_TRY(parts_.broker->retry(tx, queue(), message, follower.key, parts_.clock->now(), {}));
+    } else {
+      CASTIEL_TRY(tx.park(queue(), follower.key, message));
+    }
+  }
+  for (const auto& incoming : batch.incoming) {
+    const auto& d = *incoming.delivery;
+    CASTIEL_TRY(tx.count(d.correlation, queue(), "in", 1));
+    CASTIEL_TRY(tx.count(d.correlation, queue(), "records", d.records));
+    CASTIEL_TRY(tx.add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "step", d.type, d.message_id, plan->summary(), d.records}));
+    if (d.lane == storage::kRetryLane && !still_waiting.contains(&d)) CASTIEL_TRY(release_next(tx, d));
+  }
+  return {};
+}
+
+// Buries the record, or puts it into the retry lane: true.
+Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, Event single, const Error& error, const std::string& pointer) {
+  const auto& record = (*records_of(single))[0];
+  const std::string key = key_of(record);
+  const int tries = d.deliveries + static_cast<int>(d.failures.size());
+  if (error.cls == ErrorClass::permanent || tries >= options_.queue.max_deliveries) {
+    const auto* object = record.if_object();
+    const std::string file = string_or(single.data.get_object(), "file");
+    CASTIEL_TRY(tx.add_problem(d.correlation, {file, object == nullptr ? 0 : int_or(*object, "line", 0), error.code, error.message}));
+    CASTIEL_TRY(bury(tx, d, error, pointer.empty() ? "" : "/data/records/0" + pointer, serialize(single), key));
+    return false;
+  }
+  // The record is taken out of its page and retried alone; later records of its key wait behind it.
+  auto failures = d.failures;
+  failures.push_back({parts_.clock->now(), error.code, error.message});
+  single.id = parts_.ids->next();
+  const storage::OutgoingMessage message{single.id, single.type, single.correlation, storage::kRetryLane, 1, serialize(single)};
+  if (!key.empty()) CASTIEL_TRY(tx.mark_parked(queue(), key));
+  CASTIEL_TRY(tx.count(d.correlation, queue(), "retried", 1));
+  CASTIEL_TRY(tx.add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "retry", d.type, single.id, error.message, 1}));
+  CASTIEL_TRY(parts_.broker->retry(tx, queue(), message, key, parts_.clock->now() + retry_delay(tries), failures));
+  return true;
+}
+
+// A retried record has reached its end: the next of its key may go, or the key is free.
+Result<> Consumer::release_next(storage::Transaction& tx, const Delivery& d) {
+  if (d.record_key.empty()) return {};
+  CASTIEL_ASSIGN(const auto next, tx.unpark(queue(), d.record_key));
+  if (!next) return {};
+  return parts_.broker->retry(tx, queue(), *next, d.record_key, parts_.clock->now(), {});
+}
+
+Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error& error, std::string pointer, std::string payload, std::string key) {
+  storage::DeadLetter letter;
+  letter.id = parts_.ids->next();
+  letter.tenant = d.tenant;
+  letter.queue = queue();
+  letter.type = d.type;
+  letter.at = parts_.clock->now();
+  letter.deliveries = d.deliveries;
+  letter.code = error.code;
+  letter.message = error.describe();
+  letter.pointer = std::move(pointer);
+  letter.key = std::move(key);
+  letter.correlation = d.correlation;
+  letter.payload = std::move(payload);
+  letter.errors = d.failures;
+  letter.errors.push_back({letter.at, error.code, error.describe()});
+  CASTIEL_TRY(tx.put_dead_letter(letter));
+  CASTIEL_TRY(tx.count(d.correlation, queue(), "dead", letter.key.empty() && d.records > 0 ? d.records : 1));
+  return tx.add_flow_entry(d.correlation, {letter.at, queue(), "dead_letter", d.type, letter.id, letter.message, 1});
+}
+
+Result<> Consumer::bury_alone(const Delivery& d, const Error& error) {
+  CASTIEL_ASSIGN(auto tx, parts_.store->begin(d.tenant, Deadline::after(*parts_.clock, options_.transaction)));
+  CASTIEL_ASSIGN(const bool fresh, tx->add_to_inbox(queue(), d.message_id));
+  if (fresh) {
+    CASTIEL_TRY(bury(*tx, d, error, "", d.body, d.record_key));
+    CASTIEL_TRY(tx->count(d.correlation, queue(), "in", 1));
+    if (d.lane == storage::kRetryLane) CASTIEL_TRY(release_next(*tx, d));
+  }
+  CASTIEL_TRY(parts_.broker->settle(*tx, {&d, 1}));
+  CASTIEL_TRY(tx->commit());
+  parts_.broker->settled({&d, 1});
+  parts_.log.warn("dead letter", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.message}, {"correlationId", d.correlation}});
+  return {};
+}
+
+Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& error) {
+  const auto& d = deliveries.front();
+  if (error.code == "not_yet") {
+    return parts_.broker->release(deliveries, options_.not_yet);
+  }
+  parts_.log.warn("message refused", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"deliveries", d.deliveries}});
+  return parts_.broker->refuse(deliveries, retry_delay(d.deliveries), {parts_.clock->now(), error.code, error.describe()});
+}
+
+}  // namespace castiel::messaging

@@ -1,0 +1,264 @@
+#include "messaging/consumer.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <map>
+
+#include "messaging/embedded/embedded_broker.hpp"
+#include "model/event_types.hpp"
+
+namespace castiel::messaging {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::string kQueue(model::queue::kDataRaw);
+
+// Stores each record's source as a shard; fails records on demand.
+class RecordingHandler final : public Handler {
+ public:
+  std::map<std::string, std::vector<Error>> failures;  // by "key=source", taken one a try
+  std::vector<std::string> applied;                    // "key=source" in order
+  std::optional<Error> refuse_batches_over_one;
+  int conflicts = 0;
+
+  Result<std::unique_ptr<Plan>> prepare(const storage::Reader&, std::span<const Incoming> batch) override {
+    if (refuse_batches_over_one && batch.size() > 1) return std::unexpected(*refuse_batches_over_one);
+    auto plan = std::make_unique<RecordPlan>();
+    plan->handler = this;
+    for (std::size_t m = 0; m < batch.size(); ++m) {
+      const auto& records = *get_array(batch[m].event.data.get_object(), "records");
+      for (std::size_t r = 0; r < records.size(); ++r) {
+        const auto& record = records[r].get_object();
+        const std::string effect = string_or(record, "key") + "=" + string_or(record, "source");
+        auto& planned = failures[effect];
+        if (!planned.empty()) {
+          plan->failed.push_back({m, r, planned.front(), "/source"});
+          planned.erase(planned.begin());
+          continue;
+        }
+        plan->effects.push_back(effect);
+      }
+    }
+    return plan;
+  }
+
+ private:
+  struct RecordPlan final : Plan {
+    RecordingHandler* handler = nullptr;
+    std::vector<std::string> effects;
+    std::vector<RecordFailure> failed;
+    Result<> apply(Step& step) override {
+      if (handler->conflicts > 0) {
+        --handler->conflicts;
+        return conditional("version_conflict", "somebody was faster");
+      }
+      for (const auto& effect : effects) {
+        CASTIEL_TRY(step.tx().add_audit({step.now(), "test", "effect", effect, "{}"}));
+      }
+      handler->applied.insert(handler->applied.end(), effects.begin(), effects.end());
+      return {};
+    }
+    std::span<const RecordFailure> failures() const override { return failed; }
+    std::string summary() const override { return "done"; }
+  };
+};
+
+struct ConsumerTest : testing::Test {
+  std::filesystem::path folder = [] {
+    std::string pattern = (std::filesystem::temp_directory_path() / "castiel-XXXXXX").string();
+    return std::filesystem::path(mkdtemp(pattern.data()));
+  }();
+  ManualClock clock{parse_timestamp("2026-01-01T00:00:00Z").value()};
+  SeededRandom random{1};
+  IdGenerator ids{clock, random};
+  std::unique_ptr<SchemaRegistry> schemas = SchemaRegistry::create(builtin_schemas()).value();
+  std::unique_ptr<storage::SqliteStore> store;
+  std::unique_ptr<EmbeddedBroker> broker;
+  std::unique_ptr<Publisher> publisher;
+  std::unique_ptr<Consumer> consumer;
+  RecordingHandler handler;
+  TenantId acme{"acme"};
+  CorrelationId flow{"import-1"};
+
+  void SetUp() override { start(); }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  // A process on the folder; the one before ends without a word.
+  void start() {
+    consumer.reset();
+    broker.reset();
+    store.reset();
+    storage::SqliteStore::Options options;
+    options.path = (folder / "castiel.db").string();
+    options.sync = false;
+    store = storage::SqliteStore::open(options, clock, ids).value();
+    broker = EmbeddedBroker::create(*store, clock).value();
+    publisher = std::make_unique<Publisher>(*schemas, clock, ids);
+    ConsumerOptions consumer_options;
+    consumer_options.queue = {kQueue, {std::string(model::event::kDataRaw)}, 3};
+    consumer = std::make_unique<Consumer>(ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), &clock, &random, &ids, {}},
+                                          consumer_options, handler);
+    ASSERT_TRUE(consumer->declare());
+    ASSERT_TRUE(store->create_tenant(acme, soon()));
+  }
+  Deadline soon() { return Deadline::after(clock, 5s); }
+  Deadline now() { return Deadline::after(clock, 0s); }
+
+  void publish(std::vector<std::pair<std::string, std::string>> records, TenantId tenant = TenantId("acme"), int lane = 0) {
+    auto tx = store->begin(tenant, soon()).value();
+    json::array list;
+    for (const auto& [key, source] : records) list.push_back({{"key", key}, {"source", source}});
+    const int n = static_cast<int>(list.size());
+    const auto done = publisher->publish(*tx, "files", {flow, ""},
+                       {model::event::kDataRaw, "", {{"integrationId", "files"}, {"entityType", "account"}, {"format", {{"kind", "csv"}}},
+                        {"mapping", json::object()}, {"observedAt", "2026-01-01T00:00:00Z"}, {"records", std::move(list)}}, lane, n});
+    ASSERT_TRUE(done) << done.error().describe();
+    ASSERT_TRUE(tx->commit());
+  }
+  // Steps, and turns the clock to what is due, until nothing is left.
+  void drain() {
+    for (int i = 0; i < 1000; ++i) {
+      if (consumer->step(now()).value()) continue;
+      const auto due = broker->next_due();
+      if (!due) return;
+      clock.advance(std::max(Duration(1), *due - clock.now()));
+    }
+    FAIL() << "never idle";
+  }
+  std::unique_ptr<storage::Reader> reader() { return store->read(acme).value(); }
+  std::vector<storage::DeadLetter> dead() { return reader()->dead_letters("", "", 100).value(); }
+};
+
+TEST_F(ConsumerTest, a_page_is_applied_once_and_gone) {
+  publish({{"a", "1"}, {"b", "1"}});
+  EXPECT_EQ(reader()->pending(flow).value(), 1);
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "b=1"}));
+  EXPECT_EQ(reader()->pending(flow).value(), 0);
+  EXPECT_TRUE(dead().empty());
+}
+
+TEST_F(ConsumerTest, a_permanent_failure_of_one_record_spares_the_rest_of_its_page) {
+  handler.failures["b=1"] = {{"invalid_amount", "no amount", ErrorClass::permanent, {}}};
+  publish({{"a", "1"}, {"b", "1"}, {"c", "1"}});
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "c=1"}));
+  ASSERT_EQ(dead().size(), 1u);
+  EXPECT_EQ(dead()[0].code, "invalid_amount");
+  EXPECT_EQ(dead()[0].key, "b");
+  EXPECT_EQ(dead()[0].pointer, "/data/records/0/source");
+  EXPECT_NE(dead()[0].payload.find("\"b\""), std::string::npos) << "the original record travels with the dead letter";
+}
+
+TEST_F(ConsumerTest, later_records_of_a_key_wait_behind_its_retry) {
+  handler.failures["b=1"] = {{"timeout", "slow", ErrorClass::transient, {}}};
+  publish({{"a", "1"}, {"b", "1"}});
+  publish({{"b", "2"}, {"c", "1"}});
+  publish({{"b", "3"}});
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "c=1", "b=1", "b=2", "b=3"}));
+  EXPECT_TRUE(reader()->parked_keys(kQueue).value().empty());
+  EXPECT_EQ(reader()->pending(flow).value(), 0);
+}
+
+TEST_F(ConsumerTest, a_record_that_keeps_failing_ends_as_dead_letter_and_frees_its_key) {
+  handler.failures["b=1"] = {3, {"timeout", "slow", ErrorClass::transient, {}}};
+  publish({{"b", "1"}});
+  publish({{"b", "2"}});
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"b=2"}));
+  ASSERT_EQ(dead().size(), 1u);
+  EXPECT_EQ(dead()[0].errors.size(), 3u);
+}
+
+TEST_F(ConsumerTest, a_version_conflict_is_prepared_again_at_once) {
+  handler.conflicts = 2;
+  publish({{"a", "1"}});
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1"}));
+}
+
+TEST_F(ConsumerTest, a_bad_batch_is_tried_message_by_message) {
+  handler.refuse_batches_over_one = Error{"bug", "cannot do two", ErrorClass::permanent, {}};
+  publish({{"a", "1"}});
+  publish({{"b", "1"}});
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "b=1"}));
+}
+
+TEST_F(ConsumerTest, a_message_that_is_no_event_is_a_dead_letter_with_its_bytes) {
+  auto tx = store->begin(acme, soon()).value();
+  ASSERT_TRUE(tx->publish("test", {"m1", std::string(model::event::kDataRaw), flow, 0, 1, "{broken"}));
+  ASSERT_TRUE(tx->commit());
+  drain();
+  ASSERT_EQ(dead().size(), 1u);
+  EXPECT_EQ(dead()[0].code, "malformed_event");
+  EXPECT_EQ(dead()[0].payload, "{broken");
+}
+
+TEST_F(ConsumerTest, data_that_does_not_fit_its_schema_never_reaches_the_handler) {
+  auto tx = store->begin(acme, soon()).value();
+  Event event{"m1", std::string(model::event::kDataRaw), "/x", "", clock.now(), acme, flow, "", 1, {{"tenantId", "acme"}, {"records", json::array()}}};
+  ASSERT_TRUE(tx->publish("test", {"m1", event.type, flow, 0, 1, serialize(event)}));
+  ASSERT_TRUE(tx->commit());
+  drain();
+  ASSERT_EQ(dead().size(), 1u);
+  EXPECT_EQ(dead()[0].code, "schema_violation");
+  EXPECT_TRUE(handler.applied.empty());
+}
+
+TEST_F(ConsumerTest, a_producer_cannot_publish_what_does_not_fit) {
+  auto tx = store->begin(acme, soon()).value();
+  const auto refused = publisher->publish(*tx, "x", {flow, ""}, {model::event::kShardCreated, "", {{"integrationId", "files"}}, 0, 1});
+  EXPECT_EQ(refused.error().code, "schema_violation");
+}
+
+TEST_F(ConsumerTest, a_redelivered_message_changes_nothing) {
+  publish({{"a", "1"}});
+  auto deliveries = broker->receive(kQueue, {}, now()).value();
+  ASSERT_EQ(deliveries.size(), 1u);
+  // The same message once more, as after a relay that published twice.
+  auto tx = store->begin(acme, soon()).value();
+  ASSERT_TRUE(tx->publish("files", {deliveries[0].message_id, deliveries[0].type, flow, 1, 1, deliveries[0].body}));
+  ASSERT_TRUE(tx->commit());
+  ASSERT_TRUE(broker->release(deliveries, 0s));
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1"}));
+}
+
+TEST_F(ConsumerTest, a_process_that_dies_with_a_message_has_tried_it) {
+  publish({{"a", "1"}});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(broker->receive(kQueue, {}, now()).value().size(), 1u);
+    start();
+  }
+  drain();
+  EXPECT_TRUE(handler.applied.empty());
+  ASSERT_EQ(dead().size(), 1u);
+  EXPECT_EQ(dead()[0].code, "crashed");
+}
+
+TEST_F(ConsumerTest, one_tenants_backlog_does_not_keep_another_waiting) {
+  ASSERT_TRUE(store->create_tenant(TenantId("busy"), soon()));
+  for (int i = 0; i < 50; ++i) publish({{"x" + std::to_string(i), "1"}}, TenantId("busy"), i % kLanes);
+  publish({{"a", "1"}});
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(consumer->step(now()).value());
+  EXPECT_NE(std::ranges::find(handler.applied, "a=1"), handler.applied.end());
+}
+
+TEST_F(ConsumerTest, messages_of_a_lane_wait_for_the_one_before) {
+  publish({{"a", "1"}});
+  publish({{"a", "2"}});
+  const auto first = broker->receive(kQueue, {1, 1000}, now()).value();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_TRUE(broker->receive(kQueue, {1, 1000}, now()).value().empty());
+  ASSERT_TRUE(broker->release(first, 0s));
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "a=2"}));
+}
+
+}  // namespace
+}  // namespace castiel::messaging
