@@ -42,15 +42,17 @@ inline std::unexpected<Error> conditional(std::string code, std::string message,
 
 }  // namespace castiel
 
+#define CASTIEL_CONCAT_(a, b) a##b
+#define CASTIEL_CONCAT(a, b) CASTIEL_CONCAT_(a, b)
+
 // Returns the error of a Result<…> expression from the enclosing function, or goes on.
 #define CASTIEL_TRY(expression)                                            \
   do {                                                                     \
-    if (auto castiel_try_ = (expression); !castiel_try_) [[unlikely]]      \
-      return std::unexpected(std::move(castiel_try_.error()));             \
+    if (auto CASTIEL_CONCAT(castiel_try_, __LINE__) = (expression);        \
+        !CASTIEL_CONCAT(castiel_try_, __LINE__)) [[unlikely]]              \
+      return std::unexpected(std::move(CASTIEL_CONCAT(castiel_try_, __LINE__).error())); \
   } while (false)
 
-#define CASTIEL_CONCAT_(a, b) a##b
-#define CASTIEL_CONCAT(a, b) CASTIEL_CONCAT_(a, b)
 // Declares `target` from the value of a Result<T> expression, or returns its error.
 #define CASTIEL_ASSIGN(target, expression)                                                  \
   auto CASTIEL_CONCAT(castiel_result_, __LINE__) = (expression);                            \

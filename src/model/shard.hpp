@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/ids.hpp"
-#include "base/json.hpp"
 #include "base/time.hpp"
 
 namespace castiel::model {
@@ -23,13 +22,13 @@ struct Shard {
   ShardId id;
   ShardKey key;
   std::int64_t version = 0;  // 1 when created, one more for each change
-  json::object data;         // canonical fields; `custom` holds the source's unmapped ones
-  std::string source;        // the record as the source sent it, verbatim
-  json::object origin;       // where that was: {"file","line"} or {"url"}, "encoding"
+  std::string data;    // JSON object text: canonical fields in name order; `custom` holds the source's unmapped ones
+  std::string source;  // the record as the source sent it, verbatim
+  std::string origin;  // JSON object text, where that was: {"file","line","encoding"} or {"url"}
   // The source's own modification time when `source_is_dated`, else the time of the import.
   Timestamp source_version;
   bool source_is_dated = false;
-  std::uint64_t content_hash = 0;  // stable_hash of the canonical data and custom fields
+  std::uint64_t content_hash = 0;  // stable_hash of `data`
   CorrelationId correlation;
   Timestamp created_at;
   Timestamp updated_at;

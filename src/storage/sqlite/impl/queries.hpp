@@ -1,0 +1,362 @@
+#pragma once
+// The read side of Reader and Transaction over one connection; Base is either.
+
+#include "storage/sqlite/impl/connection.hpp"
+#include "storage/store.hpp"
+
+namespace castiel::storage::sqlite {
+
+inline constexpr char kShardColumns[] =
+    "SELECT type, integration, external_id, id, version, source_version, source_is_dated, content_hash, correlation,"
+    " created_at, updated_at, deleted_at, origin, data, source FROM shard ";
+
+inline model::Shard read_shard(const Statement& row, bool with_source = true) {
+  model::Shard shard;
+  shard.key = {row.str(0), row.str(1), row.str(2)};
+  shard.id = ShardId(row.str(3));
+  shard.version = row.integer(4);
+  shard.source_version = row.time(5);
+  shard.source_is_dated = row.integer(6) != 0;
+  shard.content_hash = static_cast<std::uint64_t>(row.integer(7));
+  shard.correlation = CorrelationId(row.str(8));
+  shard.created_at = row.time(9);
+  shard.updated_at = row.time(10);
+  if (!row.is_null(11)) shard.deleted_at = row.time(11);
+  shard.origin = row.str(12);
+  shard.data = row.str(13);
+  if (with_source) shard.source = row.str(14);
+  return shard;
+}
+
+inline constexpr char kChangeColumns[] =
+    "SELECT type, integration, external_id, field, old_value, new_value, effective_at, recorded_at, origin, actor, correlation"
+    " FROM field_change ";
+
+inline model::FieldChange read_change(const Statement& row) {
+  return {{row.str(0), row.str(1), row.str(2)}, row.str(3),  row.optional_text(4), row.optional_text(5), row.time(6),
+          row.time(7),                          row.str(8), row.str(9),           CorrelationId(row.str(10))};
+}
+
+inline constexpr char kRelationColumns[] =
+    "SELECT from_id, role, ordinal, integration, kind, key, text, to_id, how FROM relation ";
+
+inline Relation read_relation(const Statement& row) {
+  Relation r{ShardId(row.str(0)), row.str(1), static_cast<int>(row.integer(2)), row.str(3), row.str(4), row.str(5), row.str(6), {}, row.str(8)};
+  if (!row.is_null(7)) r.to = ShardId(row.str(7));
+  return r;
+}
+
+std::string failures_to_json(const std::vector<Failure>& failures);
+std::vector<Failure> failures_from_json(std::string_view text);
+
+inline constexpr char kDeadLetterColumns[] =
+    "SELECT id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, errors, payload"
+    " FROM dead_letter ";
+
+inline DeadLetter read_dead_letter(const Statement& row) {
+  DeadLetter letter;
+  letter.id = row.str(0);
+  letter.tenant = TenantId(row.str(1));
+  letter.queue = row.str(2);
+  letter.type = row.str(3);
+  letter.at = row.time(4);
+  letter.deliveries = static_cast<int>(row.integer(5));
+  letter.code = row.str(6);
+  letter.message = row.str(7);
+  letter.pointer = row.str(8);
+  letter.key = row.str(9);
+  letter.correlation = CorrelationId(row.str(10));
+  letter.state = row.str(11);
+  letter.errors = failures_from_json(row.text(12));
+  letter.payload = row.str(13);
+  return letter;
+}
+
+// Runs a prepared and bound query, turning each row into a T.
+template <class T, class Read>
+Result<std::vector<T>> collect(Result<Statement> statement, Read read) {
+  if (!statement) return std::unexpected(statement.error());
+  std::vector<T> rows;
+  for (;;) {
+    CASTIEL_ASSIGN(const bool more, statement->step());
+    if (!more) return rows;
+    rows.push_back(read(*statement));
+  }
+}
+
+template <class T, class Read>
+Result<std::optional<T>> first(Result<Statement> statement, Read read) {
+  if (!statement) return std::unexpected(statement.error());
+  CASTIEL_ASSIGN(const bool found, statement->step());
+  if (!found) return std::optional<T>();
+  return std::optional<T>(read(*statement));
+}
+
+template <class... Values>
+Result<Statement> query(Connection& connection, const char* sql, const Values&... values) {
+  auto statement = connection.prepare(sql);
+  if (statement) statement->bind(values...);
+  return statement;
+}
+
+template <class... Values>
+Result<> run(Connection& connection, const char* sql, const Values&... values) {
+  CASTIEL_ASSIGN(auto statement, connection.prepare(sql));
+  return statement.bind(values...).run();
+}
+
+template <class Base>
+class Queries : public Base {
+ public:
+  Queries(Connection& connection, TenantId tenant) : connection_(&connection), tenant_(std::move(tenant)) {}
+
+  const TenantId& tenant() const override { return tenant_; }
+
+  Result<std::vector<std::optional<ShardHead>>> heads(std::string_view type, std::string_view integration,
+                                                      std::span<const std::string> ids) const override {
+    CASTIEL_ASSIGN(auto statement,
+                   db().prepare("SELECT id, version, source_version, source_is_dated, content_hash, deleted_at IS NOT NULL"
+                                " FROM shard WHERE tenant=? AND type=? AND integration=? AND external_id=?"));
+    std::vector<std::optional<ShardHead>> result;
+    result.reserve(ids.size());
+    for (const auto& id : ids) {
+      statement.bind(t(), type, integration, id);
+      CASTIEL_ASSIGN(const bool found, statement.step());
+      if (found) {
+        result.push_back(ShardHead{ShardId(statement.str(0)), statement.integer(1), statement.time(2), statement.integer(3) != 0,
+                                   static_cast<std::uint64_t>(statement.integer(4)), statement.integer(5) != 0});
+      } else {
+        result.emplace_back();
+      }
+      statement.reset();
+    }
+    return result;
+  }
+
+  Result<std::optional<model::Shard>> shard(const model::ShardKey& key) const override {
+    static const std::string sql = std::string(kShardColumns) + "WHERE tenant=? AND type=? AND integration=? AND external_id=?";
+    return first<model::Shard>(query(db(), sql.c_str(), t(), key.type, key.integration, key.external_id),
+                               [](const Statement& row) { return read_shard(row); });
+  }
+
+  Result<std::optional<model::Shard>> shard(const ShardId& id) const override {
+    static const std::string sql = std::string(kShardColumns) + "WHERE tenant=? AND id=?";
+    return first<model::Shard>(query(db(), sql.c_str(), t(), id.str()), [](const Statement& row) { return read_shard(row); });
+  }
+
+  Result<std::vector<model::Shard>> shards(const ShardQuery& q) const override {
+    static const std::string sql = std::string(kShardColumns) +
+                                   "INDEXED BY shard_id WHERE tenant=?1 AND id>?2 AND (?3='' OR type=?3) AND (?4='' OR integration=?4)"
+                                   " AND (?5 OR deleted_at IS NULL) ORDER BY id LIMIT ?6";
+    return collect<model::Shard>(query(db(), sql.c_str(), t(), q.after.str(), q.type, q.integration, q.include_deleted,
+                                       static_cast<std::int64_t>(q.limit)),
+                                 [](const Statement& row) { return read_shard(row); });
+  }
+
+  Result<> each_shard(std::string_view type, const std::function<Result<>(const model::Shard&)>& visit) const override {
+    static const std::string sql = std::string(kShardColumns) + "WHERE tenant=? AND type=? AND deleted_at IS NULL";
+    return each(query(db(), sql.c_str(), t(), type), [&](const Statement& row) { return visit(read_shard(row, false)); });
+  }
+
+  Result<std::vector<std::pair<std::string, std::int64_t>>> shard_counts() const override {
+    return collect<std::pair<std::string, std::int64_t>>(
+        query(db(), "SELECT type, count(*) FROM shard WHERE tenant=? AND deleted_at IS NULL GROUP BY type", t()),
+        [](const Statement& row) { return std::pair(row.str(0), row.integer(1)); });
+  }
+
+  Result<std::vector<model::FieldChange>> history(const model::ShardKey& key) const override {
+    static const std::string sql = std::string(kChangeColumns) +
+                                   "WHERE tenant=? AND type=? AND integration=? AND external_id=? ORDER BY effective_at, recorded_at, field";
+    return collect<model::FieldChange>(query(db(), sql.c_str(), t(), key.type, key.integration, key.external_id), read_change);
+  }
+
+  Result<> each_change(std::string_view type, const std::function<Result<>(const model::FieldChange&)>& visit) const override {
+    static const std::string sql = std::string(kChangeColumns) + "WHERE tenant=? AND type=?";
+    return each(query(db(), sql.c_str(), t(), type), [&](const Statement& row) { return visit(read_change(row)); });
+  }
+
+  Result<std::vector<model::FieldChange>> recent_changes(std::string_view type, std::size_t limit) const override {
+    static const std::string sql = std::string(kChangeColumns) +
+                                   "INDEXED BY field_change_recent WHERE tenant=? AND type=? ORDER BY effective_at DESC LIMIT ?";
+    return collect<model::FieldChange>(query(db(), sql.c_str(), t(), type, static_cast<std::int64_t>(limit)), read_change);
+  }
+
+  Result<std::vector<Alias>> aliases(std::string_view kind, std::string_view key) const override {
+    return collect<Alias>(
+        query(db(), "SELECT kind, key, integration, shard_id FROM alias WHERE tenant=? AND kind=? AND key=? LIMIT 16", t(), kind, key),
+        read_alias);
+  }
+
+  Result<std::vector<Alias>> aliases_of_kind(std::string_view kind, std::size_t limit) const override {
+    return collect<Alias>(query(db(), "SELECT kind, key, integration, shard_id FROM alias WHERE tenant=? AND kind=? LIMIT ?", t(),
+                                kind, static_cast<std::int64_t>(limit)),
+                          read_alias);
+  }
+
+  Result<std::vector<Relation>> relations_from(const ShardId& from) const override {
+    static const std::string sql = std::string(kRelationColumns) + "WHERE tenant=? AND from_id=?";
+    return collect<Relation>(query(db(), sql.c_str(), t(), from.str()), read_relation);
+  }
+
+  Result<std::vector<Relation>> relations_to(const ShardId& to) const override {
+    static const std::string sql = std::string(kRelationColumns) + "WHERE tenant=? AND to_id=?";
+    return collect<Relation>(query(db(), sql.c_str(), t(), to.str()), read_relation);
+  }
+
+  Result<> each_relation(std::string_view from_type, const std::function<Result<>(const Relation&)>& visit) const override {
+    static const std::string sql =
+        "SELECT r.from_id, r.role, r.ordinal, r.integration, r.kind, r.key, r.text, r.to_id, r.how FROM shard s"
+        " JOIN relation r ON r.tenant=s.tenant AND r.from_id=s.id WHERE s.tenant=? AND s.type=? AND s.deleted_at IS NULL";
+    return each(query(db(), sql.c_str(), t(), from_type), [&](const Statement& row) { return visit(read_relation(row)); });
+  }
+
+  Result<std::vector<Relation>> loose_relations(std::size_t limit) const override {
+    static const std::string sql = std::string(kRelationColumns) + "WHERE tenant=? AND to_id IS NULL LIMIT ?";
+    return collect<Relation>(query(db(), sql.c_str(), t(), static_cast<std::int64_t>(limit)), read_relation);
+  }
+
+  Result<std::vector<LedgerEntry>> ledger(const CorrelationId& correlation) const override {
+    return collect<LedgerEntry>(
+        query(db(), "SELECT stage, counter, value FROM ledger WHERE tenant=? AND correlation=?", t(), correlation.str()),
+        [](const Statement& row) { return LedgerEntry{row.str(0), row.str(1), row.integer(2)}; });
+  }
+
+  Result<std::int64_t> pending(const CorrelationId& correlation) const override {
+    auto sum = first<std::int64_t>(
+        query(db(),
+              "SELECT coalesce(sum(CASE counter WHEN 'enqueued' THEN value WHEN 'settled' THEN -value ELSE 0 END), 0)"
+              " FROM ledger WHERE tenant=? AND correlation=?",
+              t(), correlation.str()),
+        [](const Statement& row) { return row.integer(0); });
+    if (!sum) return std::unexpected(sum.error());
+    return sum->value_or(0);
+  }
+
+  Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const override {
+    return collect<FlowEntry>(
+        query(db(), "SELECT at, stage, kind, type, id, text, count FROM flow_entry WHERE correlation=? AND tenant=? ORDER BY seq LIMIT ?",
+              correlation.str(), t(), static_cast<std::int64_t>(limit)),
+        [](const Statement& row) {
+          return FlowEntry{row.time(0), row.str(1), row.str(2), row.str(3), row.str(4), row.str(5), row.integer(6)};
+        });
+  }
+
+  Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const override {
+    return collect<Problem>(
+        query(db(), "SELECT file, line, code, message FROM problem WHERE tenant=? AND correlation=? ORDER BY seq LIMIT ?", t(),
+              correlation.str(), static_cast<std::int64_t>(limit)),
+        [](const Statement& row) { return Problem{row.str(0), row.integer(1), row.str(2), row.str(3)}; });
+  }
+
+  Result<std::vector<Insight>> insights(std::string_view kind) const override {
+    return collect<Insight>(
+        query(db(), "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM insight WHERE tenant=? AND kind=?", t(), kind),
+        [](const Statement& row) {
+          return Insight{ShardId(row.str(0)), row.str(1), row.time(2), row.str(3), CorrelationId(row.str(4)), row.time(5)};
+        });
+  }
+
+  Result<std::optional<ImportRun>> import_run(const CorrelationId& correlation) const override {
+    return first<ImportRun>(query(db(),
+                                  "SELECT correlation, status, started_at, finished_at, detail FROM import_run WHERE tenant=? AND"
+                                  " correlation=?",
+                                  t(), correlation.str()),
+                            read_run);
+  }
+
+  Result<std::vector<ImportRun>> import_runs(std::size_t limit) const override {
+    return collect<ImportRun>(query(db(),
+                                    "SELECT correlation, status, started_at, finished_at, detail FROM import_run WHERE tenant=?"
+                                    " ORDER BY started_at DESC LIMIT ?",
+                                    t(), static_cast<std::int64_t>(limit)),
+                              read_run);
+  }
+
+  Result<std::optional<ImportedFile>> imported_file(std::string_view sha256, std::string_view mapping) const override {
+    return first<ImportedFile>(
+        query(db(), "SELECT sha256, mapping, correlation, complete, dated, cursor, records FROM imported_file WHERE tenant=? AND sha256=? AND mapping=?",
+              t(), sha256, mapping),
+        [](const Statement& row) {
+          return ImportedFile{row.str(0), row.str(1), CorrelationId(row.str(2)), row.integer(3) != 0, row.integer(4) != 0, row.str(5), row.integer(6)};
+        });
+  }
+
+  Result<std::optional<std::string>> cursor(std::string_view integration, std::string_view name) const override {
+    return first<std::string>(query(db(), "SELECT value FROM sync_cursor WHERE tenant=? AND integration=? AND name=?", t(), integration, name),
+                              [](const Statement& row) { return row.str(0); });
+  }
+
+  Result<std::vector<std::pair<std::string, std::string>>> settings() const override {
+    return collect<std::pair<std::string, std::string>>(query(db(), "SELECT key, value FROM tenant_setting WHERE tenant=?", t()),
+                                                        [](const Statement& row) { return std::pair(row.str(0), row.str(1)); });
+  }
+
+  Result<std::vector<AuditEntry>> audit(std::size_t limit) const override {
+    return collect<AuditEntry>(
+        query(db(), "SELECT at, actor, action, target, detail FROM audit WHERE tenant=? ORDER BY seq DESC LIMIT ?", t(),
+              static_cast<std::int64_t>(limit)),
+        [](const Statement& row) { return AuditEntry{row.time(0), row.str(1), row.str(2), row.str(3), row.str(4)}; });
+  }
+
+  Result<std::int64_t> data_version() const override {
+    auto version = first<std::int64_t>(query(db(), "SELECT data_version FROM tenant WHERE tenant=?", t()),
+                                       [](const Statement& row) { return row.integer(0); });
+    if (!version) return std::unexpected(version.error());
+    return version->value_or(0);
+  }
+
+  Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const override {
+    return exists(query(db(), "SELECT 1 FROM inbox WHERE tenant=? AND consumer=? AND message_id=?", t(), consumer, message_id));
+  }
+
+  Result<bool> any_parked(std::string_view queue) const override {
+    return exists(query(db(), "SELECT 1 FROM parked_key WHERE tenant=? AND queue=? LIMIT 1", t(), queue));
+  }
+
+  Result<std::vector<std::string>> parked_keys(std::string_view queue) const override {
+    return collect<std::string>(query(db(), "SELECT key FROM parked_key WHERE tenant=? AND queue=?", t(), queue),
+                                [](const Statement& row) { return row.str(0); });
+  }
+
+  Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const override {
+    static const std::string sql =
+        std::string(kDeadLetterColumns) + "WHERE tenant=?1 AND (?2='' OR queue=?2) AND id>?3 AND state='dead' ORDER BY id LIMIT ?4";
+    return collect<DeadLetter>(query(db(), sql.c_str(), t(), queue, after, static_cast<std::int64_t>(limit)), read_dead_letter);
+  }
+
+  Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const override {
+    static const std::string sql = std::string(kDeadLetterColumns) + "WHERE id=? AND tenant=?";
+    return first<DeadLetter>(query(db(), sql.c_str(), id, t()), read_dead_letter);
+  }
+
+ protected:
+  Connection& db() const { return *connection_; }
+  const std::string& t() const { return tenant_.str(); }
+
+  static Result<bool> exists(Result<Statement> statement) {
+    if (!statement) return std::unexpected(statement.error());
+    return statement->step();
+  }
+
+  static Result<> each(Result<Statement> statement, const std::function<Result<>(const Statement&)>& visit) {
+    if (!statement) return std::unexpected(statement.error());
+    for (;;) {
+      CASTIEL_ASSIGN(const bool more, statement->step());
+      if (!more) return {};
+      CASTIEL_TRY(visit(*statement));
+    }
+  }
+
+ private:
+  static Alias read_alias(const Statement& row) { return {row.str(0), row.str(1), row.str(2), ShardId(row.str(3))}; }
+  static ImportRun read_run(const Statement& row) {
+    ImportRun run{CorrelationId(row.str(0)), row.str(1), row.time(2), {}, row.str(4)};
+    if (!row.is_null(3)) run.finished_at = row.time(3);
+    return run;
+  }
+
+  Connection* connection_;
+  TenantId tenant_;
+};
+
+}  // namespace castiel::storage::sqlite

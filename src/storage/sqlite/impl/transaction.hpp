@@ -1,0 +1,88 @@
+#pragma once
+// Transaction over the writer's connection.
+
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.hpp"
+#include "storage/sqlite/impl/queries.hpp"
+#include "storage/sqlite/impl/writer.hpp"
+
+namespace castiel::storage::sqlite {
+
+// Bindings by event type, resolved once per type. Filled when queues are declared, before consumers start.
+class Routes {
+ public:
+  void set(std::vector<Binding> bindings);
+  std::vector<std::string> queues_for(const std::string& type);
+
+ private:
+  std::mutex mutex_;
+  std::vector<Binding> bindings_;
+  std::unordered_map<std::string, std::vector<std::string>> resolved_;
+};
+
+class SqliteTransaction final : public Queries<Transaction> {
+ public:
+  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, IdGenerator& ids, SqliteStore::PublishTo publish_to, TenantId tenant)
+      : Queries(writer.connection(), std::move(tenant)), writer_(&writer), routes_(&routes), clock_(&clock), ids_(&ids), publish_to_(publish_to) {}
+  ~SqliteTransaction() override;
+
+  Result<> commit() override;
+  Result<> put_shards(std::span<const ShardWrite> writes) override;
+  Result<std::int64_t> add_changes(std::span<const model::FieldChange> changes) override;
+  Result<> put_aliases(std::span<const Alias> aliases) override;
+  Result<> drop_aliases(const ShardId& shard) override;
+  Result<> put_relations(std::span<const Relation> relations) override;
+  Result<> resolve_relation(const Relation& relation) override;
+  Result<> publish(std::string_view stage, const OutgoingMessage& message) override;
+  Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) override;
+  Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter, std::int64_t by) override;
+  Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) override;
+  Result<> add_problem(const CorrelationId& correlation, const Problem& problem) override;
+  Result<> put_dead_letter(const DeadLetter& letter) override;
+  Result<> set_dead_letter_state(std::string_view id, std::string_view state) override;
+  Result<> park(std::string_view queue, std::string_view key, const OutgoingMessage& record) override;
+  Result<> mark_parked(std::string_view queue, std::string_view key) override;
+  Result<std::optional<OutgoingMessage>> unpark(std::string_view queue, std::string_view key) override;
+  Result<> put_insight(const Insight& insight) override;
+  Result<> put_import_run(const ImportRun& run) override;
+  Result<> put_imported_file(const ImportedFile& file) override;
+  Result<> put_cursor(std::string_view integration, std::string_view name, std::string_view value) override;
+  Result<> put_setting(std::string_view key, std::string_view value) override;
+  Result<> add_audit(const AuditEntry& entry) override;
+
+  // For the embedded broker's rows, which commit with the step.
+  Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
+                      std::string_view errors, std::string_view stage);
+  Result<> remove_queued(const QueuedMessage& message, std::string_view stage);
+
+ private:
+  struct Target {
+    std::optional<ShardId> to;
+    std::string how;
+  };
+  // Runs a write and remembers a failure: a transaction that failed once commits nothing.
+  template <class... Values>
+  Result<> write(const char* sql, const Values&... values) {
+    if (failed_) return std::unexpected(*failed_);
+    if (auto* observer = writer_->observer()) CASTIEL_TRY(observer->before(sql));
+    auto done = run(db(), sql, values...);
+    if (!done) failed_ = done.error();
+    return done;
+  }
+  Result<Target> find_target(const Relation& relation);
+
+  Writer* writer_;
+  Routes* routes_;
+  const Clock* clock_;
+  IdGenerator* ids_;
+  SqliteStore::PublishTo publish_to_;
+  bool finished_ = false;
+  bool data_changed_ = false;
+  std::optional<Error> failed_;
+  std::vector<LaneChange> lane_changes_;
+  std::unordered_map<std::string, Target> targets_;  // alias look-ups of this transaction
+};
+
+}  // namespace castiel::storage::sqlite

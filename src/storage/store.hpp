@@ -1,0 +1,156 @@
+#pragma once
+// The store: Reader (a consistent snapshot of one tenant), Transaction (a Reader that also writes, atomically)
+// and Store, which hands them out. One Transaction is one step (architecture decision 1): what a step changed,
+// consumed and says next commit together. Every Reader and Transaction belongs to one tenant (TENANT-2).
+//
+// Threads: a Store may be used by many; a Reader or Transaction by one at a time. All calls block on disk.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "storage/records.hpp"
+
+namespace castiel::storage {
+
+struct ShardQuery {
+  std::string type;         // empty: every type
+  std::string integration;  // empty: every integration
+  ShardId after;            // rows with a greater id follow; ids are time-ordered
+  std::size_t limit = 500;
+  bool include_deleted = false;
+};
+
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual const TenantId& tenant() const = 0;
+
+  // One head for each key, in order; nothing where there is no such shard.
+  virtual Result<std::vector<std::optional<ShardHead>>> heads(std::string_view type, std::string_view integration,
+                                                              std::span<const std::string> external_ids) const = 0;
+  virtual Result<std::optional<model::Shard>> shard(const model::ShardKey& key) const = 0;
+  virtual Result<std::optional<model::Shard>> shard(const ShardId& id) const = 0;
+  // In id order.
+  virtual Result<std::vector<model::Shard>> shards(const ShardQuery& query) const = 0;
+  // Calls `visit` for every live shard of a type, in key order, without `source`; stops at its first error.
+  virtual Result<> each_shard(std::string_view type, const std::function<Result<>(const model::Shard&)>& visit) const = 0;
+  // Live shards by type.
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> shard_counts() const = 0;
+  // Oldest first by effective time.
+  virtual Result<std::vector<model::FieldChange>> history(const model::ShardKey& key) const = 0;
+  virtual Result<> each_change(std::string_view type, const std::function<Result<>(const model::FieldChange&)>& visit) const = 0;
+  // The newest `limit` changes of a type by effective time, newest first.
+  virtual Result<std::vector<model::FieldChange>> recent_changes(std::string_view type, std::size_t limit) const = 0;
+
+  virtual Result<std::vector<Alias>> aliases(std::string_view kind, std::string_view key) const = 0;
+  virtual Result<std::vector<Alias>> aliases_of_kind(std::string_view kind, std::size_t limit) const = 0;
+  virtual Result<std::vector<Relation>> relations_from(const ShardId& from) const = 0;
+  virtual Result<std::vector<Relation>> relations_to(const ShardId& to) const = 0;
+  virtual Result<> each_relation(std::string_view from_type, const std::function<Result<>(const Relation&)>& visit) const = 0;
+  // Relations not resolved yet, or resolved by name to a shard of another integration.
+  virtual Result<std::vector<Relation>> loose_relations(std::size_t limit) const = 0;
+
+  virtual Result<std::vector<LedgerEntry>> ledger(const CorrelationId& correlation) const = 0;
+  // Queue entries and parked records of this flow that are not settled yet; 0 means the flow is idle.
+  virtual Result<std::int64_t> pending(const CorrelationId& correlation) const = 0;
+  virtual Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const = 0;
+  virtual Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const = 0;
+
+  virtual Result<std::vector<Insight>> insights(std::string_view kind) const = 0;
+  virtual Result<std::optional<ImportRun>> import_run(const CorrelationId& correlation) const = 0;
+  virtual Result<std::vector<ImportRun>> import_runs(std::size_t limit) const = 0;  // newest first
+  virtual Result<std::optional<ImportedFile>> imported_file(std::string_view sha256, std::string_view mapping) const = 0;
+  virtual Result<std::optional<std::string>> cursor(std::string_view integration, std::string_view name) const = 0;
+  virtual Result<std::vector<std::pair<std::string, std::string>>> settings() const = 0;
+  virtual Result<std::vector<AuditEntry>> audit(std::size_t limit) const = 0;  // newest first
+  // Grows with every committed change of the tenant's shards, history or relations.
+  virtual Result<std::int64_t> data_version() const = 0;
+
+  virtual Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const = 0;
+  virtual Result<bool> any_parked(std::string_view queue) const = 0;
+  virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const = 0;
+  virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;
+};
+
+class Transaction : public Reader {
+ public:
+  // Durable when it returns: `synchronous=full`. Errors: store_full, store_failed (nothing was kept);
+  // commit_unknown (it may have been kept: the work has to be repeated, which the inbox makes harmless).
+  // A Transaction destroyed without commit leaves nothing behind.
+  virtual Result<> commit() = 0;
+
+  // Error version_conflict (conditional) when a shard is not at its expected version any more. An update keeps
+  // the version it replaces, with its source, among the shard's earlier versions.
+  virtual Result<> put_shards(std::span<const ShardWrite> writes) = 0;
+  // Changes already known (same shard, field, time and value) are left as they are; returns how many were new.
+  virtual Result<std::int64_t> add_changes(std::span<const model::FieldChange> changes) = 0;
+  // Also resolves relations that wait for one of these aliases.
+  virtual Result<> put_aliases(std::span<const Alias> aliases) = 0;
+  // Removes the aliases of the shards and kinds given that are not in `keep`: a renamed account loses its old name.
+  virtual Result<> drop_aliases(const ShardId& shard) = 0;
+  // Replaces all relations of each shard that occurs as `from`, resolving them where aliases exist.
+  virtual Result<> put_relations(std::span<const Relation> relations) = 0;
+  virtual Result<> resolve_relation(const Relation& relation) = 0;
+
+  // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` and
+  // `enqueued` in the ledger under `stage`.
+  virtual Result<> publish(std::string_view stage, const OutgoingMessage& message) = 0;
+  // False when the consumer has had this message before.
+  virtual Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) = 0;
+  virtual Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter, std::int64_t by) = 0;
+  virtual Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) = 0;
+  // At most kMaxProblems for each flow are kept; the counter `problems` of the ledger counts all.
+  virtual Result<> add_problem(const CorrelationId& correlation, const Problem& problem) = 0;
+
+  virtual Result<> put_dead_letter(const DeadLetter& letter) = 0;
+  virtual Result<> set_dead_letter_state(std::string_view id, std::string_view state) = 0;
+  // Parks a record behind its key; the first record of a key only marks the key.
+  virtual Result<> park(std::string_view queue, std::string_view key, const OutgoingMessage& record) = 0;
+  virtual Result<> mark_parked(std::string_view queue, std::string_view key) = 0;
+  // Takes the next record parked behind the key; unmarks the key and returns nothing when there is none.
+  virtual Result<std::optional<OutgoingMessage>> unpark(std::string_view queue, std::string_view key) = 0;
+
+  virtual Result<> put_insight(const Insight& insight) = 0;
+  virtual Result<> put_import_run(const ImportRun& run) = 0;
+  virtual Result<> put_imported_file(const ImportedFile& file) = 0;
+  virtual Result<> put_cursor(std::string_view integration, std::string_view name, std::string_view value) = 0;
+  virtual Result<> put_setting(std::string_view key, std::string_view value) = 0;
+  virtual Result<> add_audit(const AuditEntry& entry) = 0;
+
+  static constexpr std::int64_t kMaxProblems = 10'000;
+};
+
+// What an operator may see across tenants; every use is audited by its caller.
+class OperatorView {
+ public:
+  virtual ~OperatorView() = default;
+  virtual Result<std::vector<TenantInfo>> tenants() const = 0;
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const = 0;
+  virtual Result<std::int64_t> dead_letter_count() const = 0;
+  // The tenant a flow belongs to.
+  virtual Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const = 0;
+  virtual Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Result<std::unique_ptr<Reader>> read(const TenantId& tenant) = 0;
+  // Waits for the writer until the deadline. Errors: store_busy (transient), unknown_tenant.
+  virtual Result<std::unique_ptr<Transaction>> begin(const TenantId& tenant, Deadline deadline) = 0;
+  virtual Result<> create_tenant(const TenantId& tenant, Deadline deadline) = 0;  // no error if it exists
+  virtual Result<bool> tenant_exists(const TenantId& tenant) = 0;
+  // Removes everything the tenant has (TENANT-4) and returns how many rows of each table went.
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant, Deadline deadline) = 0;
+  virtual Result<std::unique_ptr<OperatorView>> operator_view() = 0;
+};
+
+}  // namespace castiel::storage
