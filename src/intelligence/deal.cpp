@@ -1,0 +1,32 @@
+#include "intelligence/deal.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace castiel::intelligence {
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::won:
+      return "won";
+    case Status::lost:
+      return "lost";
+    case Status::open:
+      break;
+  }
+  return "open";
+}
+
+Status parse_status(std::string_view text) {
+  if (text == "won") return Status::won;
+  if (text == "lost") return Status::lost;
+  return Status::open;
+}
+
+void sort_history(Deal& deal) {
+  std::ranges::stable_sort(deal.history, {}, [](const Change& change) {
+    return std::pair(change.effective_at, change.recorded_at);
+  });
+}
+
+}  // namespace castiel::intelligence

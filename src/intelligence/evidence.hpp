@@ -1,0 +1,30 @@
+#pragma once
+// Evidence: what a score, a factor or a recommendation rests on, in a form a person and a program can follow.
+// A value type, owned by whatever it explains.
+
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace castiel::intelligence {
+
+enum class EvidenceKind {
+  change,   // a recorded change of a field
+  field,    // the value of a field
+  absence,  // something the source carries for other deals and not for this one
+  cohort,   // a number about the tenant's other deals
+};
+
+struct Evidence {
+  EvidenceKind kind = EvidenceKind::field;
+  std::string text;   // a sentence for a person
+  std::string field;  // canonical field name, may be empty
+  std::optional<std::string> from;
+  std::optional<std::string> to;
+  std::optional<Timestamp> at;  // when it took effect at the source
+  CorrelationId correlation;    // leads back to the import or webhook; empty where there is none
+};
+
+}  // namespace castiel::intelligence

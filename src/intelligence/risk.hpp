@@ -1,0 +1,73 @@
+#pragma once
+// What endangers an open deal: a score of 0 to 100 made of factors that each name their evidence.
+// Pure functions; any thread.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "intelligence/as_of.hpp"
+#include "intelligence/evidence.hpp"
+#include "intelligence/facts.hpp"
+#include "intelligence/probability.hpp"
+
+namespace castiel::intelligence {
+
+enum class RiskLevel { low, medium, high };
+std::string_view to_string(RiskLevel level);
+
+// Stable ids of factors.
+namespace factor {
+inline constexpr std::string_view kStageAge = "stage_age";
+inline constexpr std::string_view kZombie = "stale";
+inline constexpr std::string_view kAge = "age";
+inline constexpr std::string_view kSilence = "silence";
+inline constexpr std::string_view kCloseDatePast = "close_date_past";
+inline constexpr std::string_view kPushed = "close_date_pushed";
+inline constexpr std::string_view kNoCloseDate = "no_close_date";
+inline constexpr std::string_view kAmountCut = "amount_cut";
+inline constexpr std::string_view kNoAmount = "no_amount";
+inline constexpr std::string_view kSkipped = "stage_skipped";
+inline constexpr std::string_view kRegressed = "stage_regressed";
+inline constexpr std::string_view kNoContact = "no_contact";
+inline constexpr std::string_view kSingleContact = "single_contact";
+inline constexpr std::string_view kNoExecutive = "no_executive";
+inline constexpr std::string_view kNoNextStep = "no_next_step";
+inline constexpr std::string_view kOwnerChanged = "owner_changed";
+inline constexpr std::string_view kLowProbability = "low_probability";
+inline constexpr std::string_view kProgress = "recent_progress";
+inline constexpr std::string_view kExecutive = "executive_contact";
+inline constexpr std::string_view kOnTime = "on_time";
+inline constexpr std::string_view kAmountRaised = "amount_raised";
+}  // namespace factor
+
+struct RiskFactor {
+  std::string id;
+  std::string label;
+  int points = 0;  // negative: speaks for the deal
+  std::string detail;
+  std::vector<Evidence> evidence;
+};
+
+struct Risk {
+  int score = 0;                     // 0..100: the sum of the points, held inside
+  RiskLevel level = RiskLevel::low;  // medium from 25, high from 50
+  std::vector<RiskFactor> factors;   // most points first
+};
+
+struct RiskOptions {
+  std::vector<std::string> disabled;  // factor ids a tenant has switched off
+  int silence_warn_days = 14;
+  int silence_risk_days = 21;
+  int enough_won = 30;  // from this many won deals their quantiles replace the defaults
+};
+
+// Zero for a deal that is not open. `peer_probability`: the median of open deals in the same stage, below 0
+// if unknown.
+Risk assess(const DealView& view, const TenantFacts& facts, const Prediction& prediction,
+            double peer_probability = -1, const RiskOptions& options = {});
+
+// "VP Sales", "Geschäftsführer", "Director of IT": a title at or above director level.
+bool is_executive(std::string_view title);
+
+}  // namespace castiel::intelligence

@@ -1,0 +1,380 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "intelligence/calendar.hpp"
+#include "intelligence/impl/days.hpp"
+#include "intelligence/impl/examples.hpp"
+#include "intelligence/impl/parts.hpp"
+
+namespace castiel::intelligence {
+namespace {
+
+using impl::Example;
+using impl::GaussianPrior;
+using impl::kFeatureCount;
+
+constexpr int kOwnWeights = 200;        // closed deals from which the weights count as the tenant's own
+constexpr int kEnoughToValidate = 100;  // closed deals, with at least kEnoughOfEach won and lost
+constexpr int kEnoughOfEach = 15;
+constexpr int kBlocks = 5;            // of deals in order of closing; the first is only learnt from
+constexpr double kUnseenShare = .05;  // of examples that show a feature; below it counts as not in the data
+constexpr double kUnseenDeals = 50;   // closed deals that halve the trust in shipped means of such a feature
+constexpr double kCalibrationGain = .001;  // log loss a calibration step must save on unseen deals
+constexpr double kPriorShock = .3;         // log-odds
+constexpr double kPriorShockPeriods = 4;
+
+// How strongly the weights are held, and whether to the shipped means or to zero.
+struct Shrinkage {
+  double means;      // share of the shipped means
+  double precision;  // factor on the shipped precisions
+};
+constexpr std::array kShrinkages{Shrinkage{1, 1}, Shrinkage{1, .3}, Shrinkage{0, 1}, Shrinkage{0, 5},
+                                 Shrinkage{0, 1e5}};
+
+struct Shown {
+  std::vector<double> bins;      // weight of examples by parameter
+  std::vector<double> features;  // share of examples that show the feature
+};
+
+Shown shown_by(std::span<const Example> examples, const impl::Encoder& encoder) {
+  Shown shown{std::vector<double>(encoder.parameters()), std::vector<double>(kFeatureCount)};
+  double total = 0;
+  for (const Example& example : examples) {
+    total += example.weight;
+    for (int f = 0; f < kFeatureCount; ++f) {
+      shown.bins[example.bins[f]] += example.weight;
+      if (!encoder.is_unknown(static_cast<impl::Feature>(f), example.bins[f]))
+        shown.features[f] += example.weight;
+    }
+  }
+  for (double& share : shown.features) share = total > 0 ? share / total : 0;
+  return shown;
+}
+
+GaussianPrior prior_for(const impl::Encoder& encoder, const Shown& shown, double closed,
+                        const Shrinkage& shrinkage) {
+  GaussianPrior prior = encoder.prior();
+  for (int f = 0; f < kFeatureCount; ++f) {
+    const auto feature = static_cast<impl::Feature>(f);
+    const double trust =
+        shown.features[f] < kUnseenShare ? kUnseenDeals / (kUnseenDeals + closed) : shrinkage.means;
+    for (int local = 0; local < encoder.bins(feature); ++local) {
+      const int index = encoder.global_bin(feature, local);
+      // Ages no deal was ever closed at: nothing in the data speaks against the shipped mean.
+      const bool beyond =
+          feature == impl::Feature::age && local >= impl::kFirstAgeBinBeyondWon && shown.bins[index] < 2;
+      if (!beyond) {
+        prior.mean[index] *= trust;
+        prior.precision[index] *= shrinkage.precision;
+      }
+    }
+  }
+  return prior;
+}
+
+// Predictions for deals a model did not see.
+struct Unseen {
+  std::vector<impl::Scored> scored;
+  std::vector<std::uint32_t> deals;
+  std::vector<double> base;  // win rate of the deals learnt from
+};
+
+std::size_t block_start(std::size_t deals, int block) {
+  return deals * static_cast<std::size_t>(block) / kBlocks;
+}
+
+Unseen predict_forward(std::span<const Example> examples, std::size_t deals, const GaussianPrior& prior,
+                       std::vector<std::vector<double>>& starts) {
+  Unseen unseen;
+  const auto first_of = [&](std::size_t deal) {
+    return std::ranges::lower_bound(examples, deal, {}, [](const Example& e) { return std::size_t{e.deal}; });
+  };
+  for (int block = 1; block < kBlocks; ++block) {
+    const auto begin = first_of(block_start(deals, block)), end = first_of(block_start(deals, block + 1));
+    const std::span<const Example> earlier(examples.begin(), begin);
+    double won = 0, total = 0;
+    for (const Example& example : earlier) {
+      won += example.positive ? example.weight : 0;
+      total += example.weight;
+    }
+    const auto weights = impl::fit(earlier, kFeatureCount, prior, starts[block], 5);
+    starts[block] = weights;
+    for (auto it = begin; it != end; ++it) {
+      unseen.scored.push_back({impl::score(*it, kFeatureCount, weights), it->positive, it->weight});
+      unseen.deals.push_back(it->deal);
+      unseen.base.push_back(total > 0 ? won / total : impl::kPriorWinRate);
+    }
+  }
+  return unseen;
+}
+
+// Applies to each half of the predictions a calibration learnt from the other one.
+std::vector<impl::Scored> cross_calibrated(const std::vector<impl::Scored>& scored) {
+  const std::size_t half = scored.size() / 2;
+  const std::span all(scored);
+  const auto first = impl::fit_platt(all.first(half)), second = impl::fit_platt(all.subspan(half));
+  std::vector<impl::Scored> result = scored;
+  for (std::size_t i = 0; i < result.size(); ++i)
+    result[i].score = (i < half ? second : first)(scored[i].score);
+  return result;
+}
+
+double auc(const std::vector<impl::Scored>& scored) {
+  std::vector<impl::Scored> sorted = scored;
+  std::ranges::sort(sorted, {}, &impl::Scored::score);
+  double below = 0, positives = 0, negatives = 0, pairs = 0;
+  for (std::size_t i = 0; i < sorted.size();) {
+    double here_positive = 0, here_negative = 0;
+    std::size_t j = i;
+    for (; j < sorted.size() && sorted[j].score == sorted[i].score; ++j) {
+      (sorted[j].positive ? here_positive : here_negative) += sorted[j].weight;
+    }
+    pairs += here_positive * (below + here_negative / 2);
+    below += here_negative;
+    positives += here_positive;
+    negatives += here_negative;
+    i = j;
+  }
+  return positives > 0 && negatives > 0 ? pairs / (positives * negatives) : .5;
+}
+
+// Ten bins of equal width; one with under 20 deals joins the next, the last its predecessor.
+std::vector<CalibrationBin> calibration_bins(const std::vector<impl::Scored>& scored) {
+  constexpr int kBins = 10;
+  constexpr double kEnough = 20;
+  struct Sum {
+    double from, to, weight, predicted, observed;
+  };
+  std::vector<Sum> sums;
+  for (int i = 0; i < kBins; ++i) sums.push_back({i / 10.0, (i + 1) / 10.0, 0, 0, 0});
+  for (const auto& s : scored) {
+    const double p = impl::sigmoid(s.score);
+    Sum& sum = sums[static_cast<std::size_t>(std::min(static_cast<int>(p * kBins), kBins - 1))];
+    sum.weight += s.weight;
+    sum.predicted += s.weight * p;
+    sum.observed += s.positive ? s.weight : 0;
+  }
+  std::vector<Sum> merged;
+  for (const Sum& sum : sums) {
+    if (!merged.empty() && merged.back().weight < kEnough) {
+      Sum& last = merged.back();
+      last = {last.from, sum.to, last.weight + sum.weight, last.predicted + sum.predicted,
+              last.observed + sum.observed};
+    } else {
+      merged.push_back(sum);
+    }
+  }
+  if (merged.size() > 1 && merged.back().weight < kEnough) {
+    const Sum sum = merged.back();
+    merged.pop_back();
+    Sum& last = merged.back();
+    last = {last.from, sum.to, last.weight + sum.weight, last.predicted + sum.predicted,
+            last.observed + sum.observed};
+  }
+  std::vector<CalibrationBin> bins;
+  for (const Sum& sum : merged) {
+    if (sum.weight <= 0) continue;
+    bins.push_back({sum.from, sum.to, sum.predicted / sum.weight, sum.observed / sum.weight,
+                    static_cast<int>(std::lround(sum.weight))});
+  }
+  return bins;
+}
+
+void measure(const std::vector<impl::Scored>& scored, const std::vector<double>& base, Quality& quality) {
+  double weight = 0, brier = 0, base_brier = 0, error = 0, binned = 0;
+  for (std::size_t i = 0; i < scored.size(); ++i) {
+    const double truth = scored[i].positive ? 1 : 0, p = impl::sigmoid(scored[i].score);
+    weight += scored[i].weight;
+    brier += scored[i].weight * (p - truth) * (p - truth);
+    base_brier += scored[i].weight * (base[i] - truth) * (base[i] - truth);
+  }
+  quality.calibration = calibration_bins(scored);
+  for (const CalibrationBin& bin : quality.calibration) {
+    error += bin.n * std::abs(bin.predicted - bin.observed);
+    binned += bin.n;
+  }
+  quality.brier = brier / weight;
+  quality.base_rate_brier = base_brier / weight;
+  quality.ece = binned > 0 ? error / binned : 0;
+  quality.auc = auc(scored);
+}
+
+// The common swing of the deals that close in one period: what the squares of (won - expected) exceed chance
+// by, in log-odds, by the method of moments, held towards the shipped value.
+double shock_of(const Unseen& unseen, const std::vector<impl::Scored>& calibrated,
+                const impl::ClosedDeals& closed, PeriodKind kind) {
+  struct Sum {
+    double expected = 0, variance = 0, won = 0;
+  };
+  std::map<Date, Sum> periods;
+  for (std::size_t i = 0; i < calibrated.size();) {
+    const std::uint32_t deal = unseen.deals[i];
+    double p = 0;
+    int n = 0;
+    for (; i < calibrated.size() && unseen.deals[i] == deal; ++i, ++n)
+      p += impl::sigmoid(calibrated[i].score);
+    p /= n;
+    Sum& sum = periods[period_of(date_of(closed.at[deal]), kind).start];
+    sum.expected += p;
+    sum.variance += p * (1 - p);
+    sum.won += closed.deals[deal]->status == Status::won;
+  }
+  double excess = kPriorShock * kPriorShock * kPriorShockPeriods, weight = kPriorShockPeriods;
+  for (const auto& [_, sum] : periods) {
+    if (sum.variance < 2) continue;
+    // A period with few deals says little: its weight is the share of its spread that is not chance at the
+    // prior.
+    const double w = sum.variance / (sum.variance + 1 / (kPriorShock * kPriorShock));
+    const double error = sum.won - sum.expected;
+    excess += w * (error * error - sum.variance) / (sum.variance * sum.variance);
+    weight += w;
+  }
+  return std::sqrt(std::clamp(excess / weight, .01, 1.5));
+}
+
+class Trainer {
+ public:
+  Trainer(std::span<const Deal> deals, Timestamp as_of, Timestamp known_at, const TrainOptions& options)
+      : deals_(deals), known_at_(known_at), options_(options), parts_(std::make_shared<ModelParts>()) {
+    parts_->as_of = as_of;
+    parts_->facts = observe(deals, as_of, known_at, options.stage_order);
+    closed_ = impl::closed_deals(deals, as_of, known_at, options.max_deals);
+    parts_->encoder = impl::Encoder(parts_->facts, closed_.deals);
+    examples_ = impl::win_examples(closed_, parts_->encoder, parts_->facts, known_at, options.max_snapshots);
+    shown_ = shown_by(examples_, parts_->encoder);
+  }
+
+  WinModel run() {
+    Quality& quality = parts_->quality;
+    quality.n = closed_.total;
+    quality.won = closed_.won;
+    const int won = closed_.won, lost = closed_.total - closed_.won;
+    const bool both = won >= kEnoughOfEach && lost >= kEnoughOfEach;
+    quality.basis = closed_.total == 0                     ? Basis::prior
+                    : closed_.total >= kOwnWeights && both ? Basis::tenant
+                                                           : Basis::blend;
+    parts_->shock_month = parts_->shock_quarter = kPriorShock;
+    if (options_.validate && both && closed_.total >= kEnoughToValidate) validate();
+    fit_final();
+    const auto seen = impl::landmarks(closed_, deals_, parts_->facts, parts_->as_of, known_at_,
+                                      options_.max_snapshots, options_.max_deals);
+    parts_->hazards = impl::Hazards(parts_->facts, seen);
+    describe();
+    return WinModel(parts_);
+  }
+
+ private:
+  void validate() {
+    double best = std::numeric_limits<double>::infinity();
+    Unseen chosen;
+    std::vector<std::vector<double>> starts(kBlocks);
+    for (const Shrinkage& shrinkage : kShrinkages) {
+      const auto prior = prior_for(parts_->encoder, shown_, closed_.total, shrinkage);
+      Unseen unseen = predict_forward(examples_, closed_.deals.size(), prior, starts);
+      const double loss = impl::log_loss(unseen.scored, {});
+      if (loss < best) {
+        best = loss;
+        shrinkage_ = shrinkage;
+        chosen = std::move(unseen);
+      }
+    }
+    auto calibrated = cross_calibrated(chosen.scored);
+    if (impl::log_loss(calibrated, {}) + kCalibrationGain < best) {
+      parts_->platt = impl::fit_platt(chosen.scored);
+      calibration_helped_ = true;
+    } else {
+      calibrated = chosen.scored;
+    }
+    measure(calibrated, chosen.base, parts_->quality);
+    parts_->shock_month = shock_of(chosen, calibrated, closed_, PeriodKind::month);
+    parts_->shock_quarter = shock_of(chosen, calibrated, closed_, PeriodKind::quarter);
+  }
+
+  void fit_final() {
+    const auto prior = prior_for(parts_->encoder, shown_, closed_.total, shrinkage_);
+    parts_->weights = impl::fit(examples_, kFeatureCount, prior);
+    parts_->covariance = impl::covariance(examples_, kFeatureCount, prior, parts_->weights);
+    parts_->centers.assign(kFeatureCount, 0);
+    double total = 20;  // a few deals do not make an average: the reference bins, at 0, count for twenty
+    for (const Example& example : examples_) {
+      total += example.weight;
+      for (int f = 0; f < kFeatureCount; ++f) {
+        parts_->centers[f] += example.weight * parts_->weights[example.bins[f]];
+      }
+    }
+    for (double& center : parts_->centers) center /= total;
+  }
+
+  void describe() {
+    Quality& quality = parts_->quality;
+    const auto sampled = closed_.deals.size();
+    quality.method = fmt::format(
+        "Additive scorecard over {} binned features, shrunk towards {}{}; judged on later deals by models of "
+        "earlier "
+        "ones",
+        kFeatureCount, shrinkage_.means > 0 ? "shipped starting values" : "no effect",
+        calibration_helped_ ? ", then calibrated" : "");
+    std::string& note = quality.note;
+    if (closed_.total == 0) {
+      note = "No closed deal yet: probabilities come from shipped starting values for stages and dates.";
+    } else if (quality.basis == Basis::blend) {
+      note = fmt::format(
+          "{} closed deals blended with shipped starting values; the tenant's own weights count from {}.",
+          closed_.total, kOwnWeights);
+    }
+    const auto add = [&](std::string sentence) {
+      if (!note.empty()) note += ' ';
+      note += sentence;
+    };
+    if (closed_.total > 0 && (closed_.won == 0 || closed_.won == closed_.total)) {
+      add(fmt::format("All closed deals were {}: what makes the difference cannot be learnt.",
+                      closed_.won == 0 ? "lost" : "won"));
+    }
+    if (quality.auc) {
+      const double gain = 1 - *quality.brier / *quality.base_rate_brier;
+      if (gain < .01) {
+        add(fmt::format(
+            "The data carries little signal: on unseen deals the probabilities are no better than the win "
+            "rate of {:.0f} %, and they stay near it.",
+            100.0 * closed_.won / closed_.total));
+      } else {
+        add(fmt::format("On unseen deals the error is {:.0f} % below that of the plain win rate.",
+                        100 * gain));
+      }
+      if (*quality.ece > .05)
+        add("Win rates moved over time, so predicted and observed rates differ noticeably.");
+    } else {
+      add("Too few closed deals to measure the quality.");
+    }
+    if (sampled < static_cast<std::size_t>(closed_.total)) {
+      add(fmt::format("Learnt from a sample of {} of {} closed deals.", sampled, closed_.total));
+    }
+  }
+
+  std::span<const Deal> deals_;
+  Timestamp known_at_;
+  TrainOptions options_;
+  std::shared_ptr<ModelParts> parts_;
+  impl::ClosedDeals closed_;
+  std::vector<Example> examples_;
+  Shown shown_;
+  Shrinkage shrinkage_{1, 1};
+  bool calibration_helped_ = false;
+};
+
+}  // namespace
+
+WinModel train(std::span<const Deal> deals, Timestamp as_of, Timestamp known_at,
+               const TrainOptions& options) {
+  return Trainer(deals, as_of, known_at, options).run();
+}
+
+WinModel train(std::span<const Deal> deals, Timestamp as_of, const TrainOptions& options) {
+  return train(deals, as_of, Timestamp{std::numeric_limits<std::int64_t>::max()}, options);
+}
+
+}  // namespace castiel::intelligence
