@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
+#include "base/utf8.hpp"
+#include "http/client.hpp"
 #include "http/openapi.hpp"
 #include "http/problem.hpp"
 #include "http/static_files.hpp"
@@ -171,6 +174,23 @@ TEST_F(RouterTest, reads_targets_as_they_are_meant) {
     Request out(Deadline::after(clock, Duration(0)));
     EXPECT_FALSE(set_target(out, bad)) << bad;
   }
+}
+
+RC_GTEST_PROP(Targets, come_back_from_their_escapes, (const std::vector<std::uint32_t>& points)) {
+  std::string text = "x";
+  for (const auto point : points) append_utf8(text, static_cast<char32_t>(point % 0x3000 + 1));
+  ManualClock clock(Timestamp{0});
+  Request request(Deadline::after(clock, Duration(0)));
+  RC_ASSERT(set_target(request, "/" + escape(text) + "?q=" + escape(text)).has_value());
+  RC_ASSERT(request.segments == std::vector<std::string>{text});
+  RC_ASSERT(request.query.get("q") == text);
+}
+
+RC_GTEST_PROP(Targets, never_leave_the_root, (const std::string& text)) {
+  ManualClock clock(Timestamp{0});
+  Request request(Deadline::after(clock, Duration(0)));
+  if (!set_target(request, "/" + text)) return;
+  for (const auto& segment : request.segments) RC_ASSERT(segment != "..");
 }
 
 TEST(Problem, has_the_status_of_its_code_or_class) {

@@ -360,6 +360,45 @@ TEST(Server, answers_503_when_its_queue_is_full) {
   EXPECT_THAT(server.metrics(), HasSubstr("http_refused_total{limit=\"queue\"} 1"));
 }
 
+TEST(Server, answers_probes_while_all_workers_are_busy) {
+  Gate gate;
+  auto probe = hello();
+  probe.immediate = true;
+  TestServer server({probe, route("GET", "/wait",
+                                  [&](const Request&) {
+                                    gate.wait();
+                                    return Response::text("done");
+                                  })},
+                    {.workers = 1, .max_queued_requests = 1});
+  RawConnection running(server.port());
+  running.send(get("/wait"));
+  gate.await_waiting(1);
+  EXPECT_TRUE(server.client().get("/hello", server.soon()));
+  gate.open();
+  EXPECT_THAT(running.read_response(), HasSubstr("done"));
+}
+
+TEST(Server, does_not_start_what_waited_past_its_deadline) {
+  TestServer server({hello()}, {.request_deadline = 0ms});
+  const auto response = server.client().send({.target = "/hello"}, server.soon());
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 504);
+}
+
+TEST(Server, listens_on_ipv6) {
+  SystemClock clock;
+  auto started = Server::start({.address = "::1"}, {nullptr, [](Request) { return Response::text("six"); }},
+                               clock, telemetry::Log());
+  if (!started) {
+    std::puts("NOTICE: IPv6 loopback not present, 1 check not run");
+    return;
+  }
+  Client client({.host = "::1", .port = (*started)->port()}, clock);
+  const auto response = client.get("/", Deadline::after(clock, 20s));
+  ASSERT_TRUE(response) << response.error().describe();
+  EXPECT_EQ(response->body, "six");
+}
+
 TEST(Server, refuses_connections_beyond_its_limit) {
   TestServer server({hello()}, {.max_connections = 1});
   RawConnection first(server.port());
