@@ -21,7 +21,7 @@ struct Parameter {
   enum class Type { string, integer, number, boolean };
 
   std::string name;
-  std::string description;
+  std::string description{};
   bool required = false;
   Type type = Type::string;
   In in = In::query;

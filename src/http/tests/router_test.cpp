@@ -71,11 +71,10 @@ TEST_F(RouterTest, answers_404_and_405_as_problems) {
 
 TEST_F(RouterTest, checks_declared_parameters) {
   auto route = answering("GET", "/deals", "ok");
-  route.parameters = {
-      {.name = "tenant", .description = "", .required = true},
-      {.name = "limit", .description = "", .type = Parameter::Type::integer, .minimum = 1, .maximum = 500},
-      {.name = "status", .description = "", .values = {"open", "won"}},
-      {.name = "again", .description = "", .type = Parameter::Type::boolean}};
+  route.parameters = {{.name = "tenant", .required = true},
+                      {.name = "limit", .type = Parameter::Type::integer, .minimum = 1, .maximum = 500},
+                      {.name = "status", .values = {"open", "won"}},
+                      {.name = "again", .type = Parameter::Type::boolean}};
   const auto router = Router::create({route});
   ASSERT_TRUE(router);
   const auto status = [&](std::string_view query) {
@@ -117,7 +116,7 @@ TEST_F(RouterTest, refuses_tables_that_make_no_sense) {
   twin.operation_id = "GET/a";
   EXPECT_EQ(code({answering("GET", "/a", ""), twin}), "invalid_route");
   auto undeclared = answering("GET", "/c", "");
-  undeclared.parameters = {{.name = "id", .description = "", .in = Parameter::In::path}};
+  undeclared.parameters = {{.name = "id", .in = Parameter::In::path}};
   EXPECT_EQ(code({undeclared}), "invalid_route");
   EXPECT_EQ(code({test_route("GET", "/d", nullptr)}), "invalid_route");
 }

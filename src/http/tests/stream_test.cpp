@@ -1,8 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
-#include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/digest.hpp"
