@@ -171,7 +171,8 @@ class Connection final : public Session {
   }
 
   void begin_stop() override {
-    if (idle_) close();
+    // Not closed: a request that was just read but not yet seen here is still answered.
+    if (idle_) stream_.cancel();
     if (stream_signal_) stream_signal_->raise();
   }
   void cut() override {
