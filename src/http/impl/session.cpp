@@ -123,6 +123,11 @@ Response busy(std::string_view path) {
                     path);
 }
 
+Response too_late(std::string_view path) {
+  return own_answer("deadline_exceeded", "The request waited too long for its turn. Try again shortly.",
+                    ErrorClass::transient, path);
+}
+
 Response too_many_streams() {
   return own_answer("server_busy", "Too many event streams are open.", ErrorClass::transient);
 }
@@ -166,7 +171,8 @@ class Connection final : public Session {
   }
 
   void begin_stop() override {
-    if (idle_) close();
+    // Not closed: a request that was just read but not yet seen here is still answered.
+    if (idle_) stream_.cancel();
     if (stream_signal_) stream_signal_->raise();
   }
   void cut() override {
@@ -316,6 +322,11 @@ class Connection final : public Session {
                                               asio::redirect_error(asio::use_awaitable, problem));
         waited += core_.clock->monotonic() - before;
         if (problem == beast::http::error::need_buffer) break;
+        if (request.sink && is_too_slow(total + chunk.size() - body.size, waited)) {
+          core_.count_refused("upload_rate");
+          co_await abandon(request);
+          co_return Next::gone;
+        }
         if (problem == beast::http::error::body_limit) {
           co_await abandon(request);
           refusal = too_large(request.path, plan_.max_bytes);
@@ -333,11 +344,6 @@ class Connection final : public Session {
       if (!request.sink) {
         request.body += piece;
         continue;
-      }
-      if (is_too_slow(total, waited)) {
-        core_.count_refused("upload_rate");
-        co_await abandon(request);
-        co_return Next::gone;
       }
       if (piece.empty()) continue;
       const auto next = co_await feed(request, piece, refusal);
@@ -411,7 +417,8 @@ class Connection final : public Session {
     const std::string accept_encoding(request.headers.get_or("Accept-Encoding", ""));
     const auto handle = [&] {
       try {
-        response = core_.handler.handle(std::move(request));
+        // Whoever waited for it has given up: the work would only delay the others.
+        response = request.deadline.passed() ? too_late(path) : core_.handler.handle(std::move(request));
       } catch (const std::exception& e) {
         response = failed(path, e.what());
       } catch (...) {
@@ -419,15 +426,23 @@ class Connection final : public Session {
       }
       compress(*response, accept_encoding);
     };
-    const bool ran = co_await on_worker(handle, !streamed);
+    bool ran = plan_.immediate && !streamed;
+    if (ran) {
+      handle();
+    } else {
+      ran = co_await on_worker(handle, !streamed);
+    }
     if (!ran) {
       core_.count_refused("queue");
       response = busy(path);
     }
     if (unread_body_) form_.keep_alive = false;
     const int status = response->status;
+    // A stream lasts as long as its client likes, which says nothing about the server.
+    const bool is_stream = std::holds_alternative<std::shared_ptr<EventStream>>(response->body);
+    if (is_stream) account(method, path, status);
     const bool sent = co_await send(*response);
-    account(method, path, status);
+    if (!is_stream) account(method, path, status);
     if (sent && unread_body_) co_await linger();
     co_return (sent && form_.keep_alive);
   }
