@@ -15,7 +15,7 @@
 namespace castiel::http {
 
 struct Endpoint {
-  std::string socket_path;  // when set, host and port are not used to connect
+  std::string socket_path{};  // when set, host and port are not used to connect
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
 };
@@ -23,22 +23,22 @@ struct Endpoint {
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";  // path and query, already escaped (escape())
-  Headers headers;
-  std::string body;
+  Headers headers{};
+  std::string body{};
   // Set: the body is what this gives, called until it gives nothing; at most `limit` bytes each time. Sent
   // chunked unless upload_bytes says how many there will be. An error ends the request with that error.
-  std::function<Result<std::string>(std::size_t limit)> upload;
+  std::function<Result<std::string>(std::size_t limit)> upload{};
   std::int64_t upload_bytes = -1;
   // Set: a 2xx body goes here line by line (without the line break) instead of into ClientResponse::body;
   // false ends the request early, which is not an error.
-  std::function<bool(std::string_view line)> on_line;
+  std::function<bool(std::string_view line)> on_line{};
   std::size_t max_response_bytes = 64 * 1024 * 1024;  // of ClientResponse::body, and of one line
 };
 
 struct ClientResponse {
   int status = 0;
-  Headers headers;
-  std::string body;
+  Headers headers{};
+  std::string body{};
 };
 
 class Client {

@@ -12,14 +12,15 @@ namespace castiel::http {
 
 struct Problem {
   int status = 500;
-  std::string code;      // stable: Error::code
-  std::string title;     // the status in words
-  std::string detail;    // Error::message; never its cause, which may tell of the inside
-  std::string instance;  // the path of the request, may be empty
+  std::string code;             // stable: Error::code
+  std::string title;            // the status in words
+  std::string detail;           // Error::message; never its cause, which may tell of the inside
+  std::string instance;         // the path of the request, may be empty
   int retry_after_seconds = 0;  // > 0: sent as Retry-After
 };
 
-// By code where the code has a status of its own, else by class: permanent 400, transient and conditional 503.
+// By code where the code has a status of its own, else by class: permanent 400, transient and conditional
+// 503.
 int status_of(const Error& error);
 Problem problem_of(const Error& error, std::string_view instance = {});
 Response to_response(const Problem& problem);

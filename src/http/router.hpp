@@ -42,7 +42,7 @@ struct Route {
 
   std::uint64_t max_body_bytes = kDefaultMaxBodyBytes;
   std::function<Result<std::shared_ptr<BodySink>>(const Request&)> open_sink{};  // see BodyPlan
-  bool local_socket_only = false;  // 403 over TCP
+  bool local_socket_only = false;                                                // 403 over TCP
 
   // For the document.
   std::string tag{};
@@ -62,7 +62,7 @@ class Router {
 
   // Checks declared query and header parameters (required, type, range, values: 400 invalid_parameter), then
   // runs the route. 404 not_found and 405 method_not_allowed with Allow as problems.
-  Response handle(const Request& request) const;
+  Response handle(Request request) const;
   BodyPlan plan(const Request& request) const;
   const std::vector<Route>& routes() const;
 

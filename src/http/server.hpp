@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/random.hpp"
 #include "base/result.hpp"
 #include "http/event_stream.hpp"
 #include "http/message.hpp"
@@ -27,7 +27,7 @@ inline constexpr std::size_t kGzipFromBytes = 1024;
 struct ServerOptions {
   std::string address = "127.0.0.1";  // IPv4 or IPv6 literal; empty: no TCP
   std::uint16_t port = 0;             // 0: the system chooses, see Server::port()
-  std::string socket_path;            // Unix socket, mode 0600; empty: none
+  std::string socket_path{};          // Unix socket, mode 0600; empty: none
 
   int workers = 4;
   std::size_t max_queued_requests = 64;  // waiting for a worker; beyond: 503 with Retry-After
@@ -36,16 +36,16 @@ struct ServerOptions {
 
   Duration idle_timeout = std::chrono::seconds(60);    // between requests of a connection
   Duration header_timeout = std::chrono::seconds(10);  // from the first byte to the end of the header
-  Duration body_timeout = std::chrono::seconds(30);    // a buffered body in all; a streamed one without a byte
-  Duration write_timeout = std::chrono::seconds(30);   // for each 256 KiB
+  Duration body_timeout = std::chrono::seconds(30);   // a buffered body in all; a streamed one without a byte
+  Duration write_timeout = std::chrono::seconds(30);  // for each 256 KiB
   Duration request_deadline = std::chrono::seconds(30);  // Request::deadline, from the end of the header
   Duration heartbeat = std::chrono::seconds(15);         // comment lines on silent event streams
 
   // Names a browser may use for this server besides localhost, 127.0.0.1 and [::1]. Checked against the Host
   // header when the address is loopback, or when the list is not empty.
-  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_hosts{};
   // Origins besides the server's own that may send state-changing requests, "https://castiel.example".
-  std::vector<std::string> allowed_origins;
+  std::vector<std::string> allowed_origins{};
   std::string content_security_policy =
       "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 };
@@ -64,17 +64,16 @@ struct BodyPlan {
 };
 
 struct Handler {
-  std::function<BodyPlan(const Request&)> plan;        // optional
-  std::function<Response(const Request&)> handle;      // on a worker; what it throws becomes a 500
+  std::function<BodyPlan(const Request&)> plan;  // optional
+  std::function<Response(Request)> handle;       // on a worker; what it throws becomes a 500
 };
 
 class Server {
  public:
-  // Listens and serves when it returns. Clock, Random and Metrics must outlive the server.
+  // Listens and serves when it returns. Clock and Metrics must outlive the server.
   // Errors: invalid_address, address_in_use, socket_in_use (somebody answers there), listen_failed.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler, const Clock& clock,
-                                               Random& random, telemetry::Log log,
-                                               telemetry::Metrics* metrics = nullptr);
+                                               telemetry::Log log, telemetry::Metrics* metrics = nullptr);
   // Stops without grace.
   ~Server();
   Server(const Server&) = delete;

@@ -30,8 +30,9 @@ class StaticFiles {
 
   // `path` without a leading slash, "assets/app.js".
   void add(std::string path, const File& file);
-  // The file at `path` ("" is index.html), as 200 or 304. With `fall_back_to_index`, a path that names no file
-  // and has no extension gets index.html, so the dashboard's own addresses can be opened directly. Else 404.
+  // The file at `path` ("" is index.html), as 200 or 304. With `fall_back_to_index`, a path that names no
+  // file and has no extension gets index.html, so the dashboard's own addresses can be opened directly. Else
+  // 404.
   Response serve(const Request& request, std::string_view path, bool fall_back_to_index = true) const;
 
  private:
