@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@
 #include "base/result.hpp"
 
 namespace castiel::content {
+
+namespace impl {
+struct CsvParse;
+}
 
 inline constexpr std::size_t kMaxRecordBytes = 1 << 20;        // a longer record is an error record
 inline constexpr std::size_t kMaxErrorSourceBytes = 64 << 10;  // what an error record keeps of its text
@@ -86,22 +91,16 @@ class CsvReader {
   void finish();  // no more pushes: what is left is the last record
   // The next record or nullptr: then push more, or the end is reached if finish() was called.
   const CsvRecord* next();
+  ~CsvReader();
+  CsvReader(CsvReader&&) noexcept;
+  CsvReader& operator=(CsvReader&&) noexcept;
 
  private:
-  enum class Scan { complete, needs_more, too_long };
-  struct Extent {
-    std::size_t end = 0;         // of the record's text
-    std::size_t next = 0;        // after its line end
-    std::size_t first_line = 0;  // after its first physical line, 0 if it has one line only
-    std::uint64_t lines = 0;     // line ends inside and after it
-    bool open_quote = false;     // the text ended inside quotes
-    bool stray_quote = false;    // text between a closing quote and the delimiter
-  };
-  Scan scan(Extent& extent) const;
-  const CsvRecord* emit(const Extent& extent);
-  const CsvRecord* emit_first_line(const Extent& extent, std::string_view error);
+  const CsvRecord* emit();
+  const CsvRecord* emit_first_line(std::string_view error);
   const CsvRecord* skip_long_line();
-  void compact();
+  void begin_skip();
+  void advance(std::size_t bytes, std::uint64_t lines);
 
   CsvDialect dialect_;
   std::size_t expected_;
@@ -109,13 +108,12 @@ class CsvReader {
   std::size_t at_ = 0;         // of the next record in buffer_
   std::uint64_t base_;         // offset of buffer_'s first byte in the text
   std::uint64_t line_;         // of at_
-  std::size_t rescan_at_ = 0;  // buffered bytes below which another scan cannot succeed or is not worth it
+  std::size_t rescan_at_ = 0;  // with fewer buffered bytes another look is not worth it
   bool finished_ = false;
   bool skipping_ = false;  // inside a line that is too long
   std::string kept_;       // the head of that line
   std::uint64_t skip_offset_ = 0, skip_line_ = 0;
-  std::vector<std::string_view> fields_;
-  std::string scratch_;
+  std::unique_ptr<impl::CsvParse> parse_;
   CsvRecord record_;
 };
 

@@ -79,7 +79,6 @@ class JsonReader {
   const JsonRecord* next_line();
   const JsonRecord* next_object();
   const JsonRecord* emit(std::size_t end, std::size_t next, std::string_view error);
-  void compact();
 
   JsonLayout layout_;
   std::string buffer_;
@@ -88,7 +87,7 @@ class JsonReader {
   std::uint64_t line_;
   std::size_t scan_ = 0;  // how far the record at at_ was looked at
   int depth_ = 0;
-  bool in_string_ = false, escaped_ = false, started_ = false, junk_ = false;
+  bool in_string_ = false, escaped_ = false, junk_ = false;
   bool finished_ = false, ended_ = false, skipping_ = false;
   std::string kept_;
   std::uint64_t skip_offset_ = 0, skip_line_ = 0;

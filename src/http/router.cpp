@@ -68,7 +68,7 @@ bool matches(const std::vector<Part>& parts, const std::vector<std::string>& seg
 bool before(const Compiled& a, const Compiled& b) {
   for (std::size_t i = 0; i < std::min(a.parts.size(), b.parts.size()); ++i)
     if (a.parts[i].kind != b.parts[i].kind) return a.parts[i].kind < b.parts[i].kind;
-  return a.parts.size() > b.parts.size();
+  return a.parts.size() < b.parts.size();
 }
 
 // The pattern without its names: two routes of the same shape match the same requests.

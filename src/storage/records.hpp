@@ -54,6 +54,15 @@ struct Relation {
 // parked key, not the lane, keeps the order.
 inline constexpr int kRetryLane = -1;
 
+// All relations that name the same thing in the same words.
+struct NamedRelation {
+  std::string kind;
+  std::string text;
+  ShardId to;
+  std::string how;
+  std::int64_t count = 0;
+};
+
 // A message on its way to queues. Serialised once; the routing key is the event type.
 struct OutgoingMessage {
   std::string id;

@@ -54,12 +54,15 @@ class Reader {
   virtual Result<std::vector<Relation>> relations_from(const ShardId& from) const = 0;
   virtual Result<std::vector<Relation>> relations_to(const ShardId& to) const = 0;
   virtual Result<> each_relation(std::string_view from_type, const std::function<Result<>(const Relation&)>& visit) const = 0;
-  // Relations not resolved yet, or resolved by name to a shard of another integration.
+  // Relations not resolved yet.
   virtual Result<std::vector<Relation>> loose_relations(std::size_t limit) const = 0;
+  // How often each name was taken for which shard.
+  virtual Result<std::vector<NamedRelation>> named_relations() const = 0;
 
   virtual Result<std::vector<LedgerEntry>> ledger(const CorrelationId& correlation) const = 0;
-  // Queue entries and parked records of this flow that are not settled yet; 0 means the flow is idle.
-  virtual Result<std::int64_t> pending(const CorrelationId& correlation) const = 0;
+  // Queue entries and parked records of this flow that are not settled yet, in one queue or (empty) in all; 0 in all
+  // means the flow is idle.
+  virtual Result<std::int64_t> pending(const CorrelationId& correlation, std::string_view queue = {}) const = 0;
   virtual Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const = 0;
   virtual Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const = 0;
 
@@ -100,8 +103,8 @@ class Transaction : public Reader {
   virtual Result<> put_relations(std::span<const Relation> relations) = 0;
   virtual Result<> resolve_relation(const Relation& relation) = 0;
 
-  // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` and
-  // `enqueued` in the ledger under `stage`.
+  // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` in the ledger
+  // under `stage`, and `enqueued` under each queue.
   virtual Result<> publish(std::string_view stage, const OutgoingMessage& message) = 0;
   // False when the consumer has had this message before.
   virtual Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) = 0;

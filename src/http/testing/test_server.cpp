@@ -28,6 +28,16 @@ Handler handler_of(std::vector<Route> routes) {
 
 }  // namespace
 
+Route test_route(std::string method, std::string pattern,
+                 std::function<Result<Response>(const Request&)> handle) {
+  Route out;
+  out.method = std::move(method);
+  out.pattern = std::move(pattern);
+  out.operation_id = out.method + out.pattern;
+  out.handle = std::move(handle);
+  return out;
+}
+
 TestServer::TestServer(Handler handler, ServerOptions options) {
   auto pattern = (std::filesystem::temp_directory_path() / "castiel_http_XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) die({"no_folder", pattern, ErrorClass::permanent, {}});

@@ -42,6 +42,10 @@ class TestServer {
   std::unique_ptr<Server> server_;
 };
 
+// A route with an operation id made of its method and pattern.
+Route test_route(std::string method, std::string pattern,
+                 std::function<Result<Response>(const Request&)> handle);
+
 // A blocking TCP connection to 127.0.0.1. Reads give up after 20 seconds, which is seen as what came so far.
 class RawConnection {
  public:

@@ -24,14 +24,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-Route route(std::string method, std::string pattern, std::function<Result<Response>(const Request&)> handle) {
-  Route out;
-  out.method = std::move(method);
-  out.pattern = std::move(pattern);
-  out.operation_id = out.method + out.pattern;
-  out.handle = std::move(handle);
-  return out;
-}
+constexpr auto route = test_route;
 
 Route hello() {
   return route("GET", "/hello", [](const Request&) { return Response::text("hello"); });

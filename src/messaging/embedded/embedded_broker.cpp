@@ -220,7 +220,7 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
 }
 
 Result<> EmbeddedBroker::settle(storage::Transaction& tx, std::span<const Delivery> deliveries) {
-  for (const auto& d : deliveries) CASTIEL_TRY(impl_->rows->remove(tx, row_of(d), d.queue));
+  for (const auto& d : deliveries) CASTIEL_TRY(impl_->rows->remove(tx, row_of(d)));
   return {};
 }
 
@@ -254,7 +254,7 @@ Result<> EmbeddedBroker::retry(storage::Transaction& tx, std::string_view queue,
                                Timestamp at, std::span<const storage::Failure> failures) {
   auto message = record;
   message.partition = kRetryLane;
-  return impl_->rows->add(tx, queue, message, record_key, at, failures.empty() ? std::string() : to_text(failures), queue);
+  return impl_->rows->add(tx, queue, message, record_key, at, failures.empty() ? std::string() : to_text(failures));
 }
 
 Result<std::vector<QueueStats>> EmbeddedBroker::stats() {

@@ -69,9 +69,9 @@ class QueueRows {
   // When the first unclaimed message of the lane is due; nothing when there is none.
   virtual Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) = 0;
   // Within a step's transaction.
-  virtual Result<> remove(Transaction& tx, const QueuedMessage& message, std::string_view stage) = 0;
+  virtual Result<> remove(Transaction& tx, const QueuedMessage& message) = 0;
   virtual Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
-                       Timestamp available_at, std::string_view errors, std::string_view stage) = 0;
+                       Timestamp available_at, std::string_view errors) = 0;
   // Outside one: back to the lane, from `available_at` on. `count_delivery` false takes the delivery back: nobody tried.
   virtual Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery,
                            std::string_view errors, Deadline deadline) = 0;

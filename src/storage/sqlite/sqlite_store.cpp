@@ -127,9 +127,9 @@ struct SqliteStore::Impl final : QueueRows {
                                            Deadline deadline) override;
   Result<> reopen_claims(Deadline deadline) override;
   Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) override;
-  Result<> remove(Transaction& tx, const QueuedMessage& message, std::string_view stage) override;
+  Result<> remove(Transaction& tx, const QueuedMessage& message) override;
   Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
-               std::string_view errors, std::string_view stage) override;
+               std::string_view errors) override;
   Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery, std::string_view errors,
                    Deadline deadline) override;
   void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) override { writer.on_commit(std::move(listener)); }
@@ -348,13 +348,13 @@ Result<std::optional<Timestamp>> SqliteStore::Impl::next_due(std::string_view qu
                           [](const Statement& row) { return row.time(0); });
 }
 
-Result<> SqliteStore::Impl::remove(Transaction& tx, const QueuedMessage& message, std::string_view stage) {
-  return static_cast<SqliteTransaction&>(tx).remove_queued(message, stage);
+Result<> SqliteStore::Impl::remove(Transaction& tx, const QueuedMessage& message) {
+  return static_cast<SqliteTransaction&>(tx).remove_queued(message);
 }
 
 Result<> SqliteStore::Impl::add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
-                                Timestamp available_at, std::string_view errors, std::string_view stage) {
-  return static_cast<SqliteTransaction&>(tx).add_queued(queue, message, record_key, available_at, errors, stage);
+                                Timestamp available_at, std::string_view errors) {
+  return static_cast<SqliteTransaction&>(tx).add_queued(queue, message, record_key, available_at, errors);
 }
 
 Result<> SqliteStore::Impl::release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery, std::string_view errors,

@@ -215,18 +215,27 @@ class Queries : public Base {
     return collect<Relation>(query(db(), sql.c_str(), t(), static_cast<std::int64_t>(limit)), read_relation);
   }
 
+  Result<std::vector<NamedRelation>> named_relations() const override {
+    return collect<NamedRelation>(query(db(), "SELECT kind, text, to_id, how, count(*) FROM relation WHERE tenant=? AND to_id IS NOT NULL AND how<>'id'"
+                                              " GROUP BY kind, text, to_id, how",
+                                        t()),
+                                  [](const Statement& row) {
+                                    return NamedRelation{row.str(0), row.str(1), ShardId(row.str(2)), row.str(3), row.integer(4)};
+                                  });
+  }
+
   Result<std::vector<LedgerEntry>> ledger(const CorrelationId& correlation) const override {
     return collect<LedgerEntry>(
         query(db(), "SELECT stage, counter, value FROM ledger WHERE tenant=? AND correlation=?", t(), correlation.str()),
         [](const Statement& row) { return LedgerEntry{row.str(0), row.str(1), row.integer(2)}; });
   }
 
-  Result<std::int64_t> pending(const CorrelationId& correlation) const override {
+  Result<std::int64_t> pending(const CorrelationId& correlation, std::string_view queue) const override {
     auto sum = first<std::int64_t>(
         query(db(),
               "SELECT coalesce(sum(CASE counter WHEN 'enqueued' THEN value WHEN 'settled' THEN -value ELSE 0 END), 0)"
-              " FROM ledger WHERE tenant=? AND correlation=?",
-              t(), correlation.str()),
+              " FROM ledger WHERE tenant=?1 AND correlation=?2 AND (?3='' OR stage=?3)",
+              t(), correlation.str(), queue),
         [](const Statement& row) { return row.integer(0); });
     if (!sum) return std::unexpected(sum.error());
     return sum->value_or(0);

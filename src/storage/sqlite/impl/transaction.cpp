@@ -205,27 +205,27 @@ Result<> SqliteTransaction::publish(std::string_view stage, const OutgoingMessag
                  m.id, m.type, m.correlation.str(), m.records, clock_->now(), m.body);
   }
   const Timestamp now = clock_->now();
-  for (const auto& queue : routes_->queues_for(m.type)) CASTIEL_TRY(add_queued(queue, m, {}, now, {}, stage));
+  for (const auto& queue : routes_->queues_for(m.type)) CASTIEL_TRY(add_queued(queue, m, {}, now, {}));
   return {};
 }
 
 Result<> SqliteTransaction::add_queued(std::string_view queue, const OutgoingMessage& m, std::string_view record_key, Timestamp available_at,
-                                       std::string_view errors, std::string_view stage) {
+                                       std::string_view errors) {
   CASTIEL_TRY(write("INSERT INTO queued (queue, tenant, part, message_id, type, correlation, records, record_key, available_at, enqueued_at,"
                     " errors, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                     queue, t(), m.partition, m.id, m.type, m.correlation.str(), m.records, record_key, available_at, clock_->now(), errors, m.body));
   lane_changes_.push_back({std::string(queue), tenant(), m.partition, 1, available_at});
-  return count(m.correlation, stage, "enqueued", 1);
+  return count(m.correlation, queue, "enqueued", 1);
 }
 
-Result<> SqliteTransaction::remove_queued(const QueuedMessage& m, std::string_view stage) {
+Result<> SqliteTransaction::remove_queued(const QueuedMessage& m) {
   CASTIEL_TRY(write("DELETE FROM queued WHERE seq=? AND tenant=?", m.seq, t()));
   if (sqlite3_changes64(db().handle()) != 1) {
     failed_ = Error{"not_claimed", fmt::format("message {} of queue {} is not there to settle", m.message_id, m.queue), ErrorClass::permanent, {}};
     return std::unexpected(*failed_);
   }
   lane_changes_.push_back({m.queue, tenant(), m.partition, -1, {}});
-  return count(m.correlation, stage, "settled", 1);
+  return count(m.correlation, m.queue, "settled", 1);
 }
 
 Result<bool> SqliteTransaction::add_to_inbox(std::string_view consumer, std::string_view message_id) {

@@ -54,8 +54,8 @@ class SqliteTransaction final : public Queries<Transaction> {
 
   // For the embedded broker's rows, which commit with the step.
   Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
-                      std::string_view errors, std::string_view stage);
-  Result<> remove_queued(const QueuedMessage& message, std::string_view stage);
+                      std::string_view errors);
+  Result<> remove_queued(const QueuedMessage& message);
 
  private:
   struct Target {

@@ -1,0 +1,377 @@
+#include "sync/import_job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/digest.hpp"
+#include "model/entity.hpp"
+#include "model/event_types.hpp"
+
+namespace castiel::sync {
+
+using connectors::FileReader;
+using messaging::lane_of;
+
+namespace {
+
+constexpr std::string_view kStage = "files";  // the producer's name in ledger and trace
+constexpr int kPagesAtOnce = 5;               // pages published with one commit
+constexpr std::int64_t kMostPending = 400;    // messages of the flow in queues before reading pauses
+constexpr std::int64_t kFewPending = 200;     // and when it goes on
+constexpr auto kWriteDeadline = std::chrono::seconds(10);
+constexpr std::size_t kMaxListedPaths = 100;  // kept in the run's record
+
+std::string paths_key(const ImportOptions& options) {
+  std::string key = options.again ? "again" : "";
+  for (const auto& path : options.paths) key += "\n" + path;
+  key += "\n\n" + options.source_map + "\n" + (options.integration ? options.integration->str() : "");
+  return sha256_hex(key).substr(0, 16);
+}
+
+bool claims_to_be_a_table(std::string_view path) {
+  const auto dot = path.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  std::string extension(path.substr(dot + 1));
+  for (auto& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  static constexpr std::array kTables{"csv", "tsv", "tab", "json", "jsonl", "ndjson"};
+  return std::ranges::find(kTables, extension) != kTables.end();
+}
+
+json::array columns_json(const connectors::RecordMapping& mapping) {
+  json::array columns;
+  for (const auto& c : mapping.columns) {
+    json::object column{{"column", c.column}, {"field", nullptr}, {"confidence", c.confidence}, {"why", c.why}};
+    if (!c.field.empty()) column["field"] = c.field;
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+}  // namespace
+
+struct ImportJob::State {
+  ImportParts parts;
+  TenantId tenant;
+  ImportOptions options;
+  connectors::SourceMap source_map;
+  storage::ImportRun run;
+  json::object detail;  // of the run, see start()
+  std::vector<connectors::ListedFile> files;
+  std::size_t next_file = 0;
+  std::optional<FileReader> reader;
+  storage::ImportedFile progress;  // of the file being read
+  std::uint64_t progress_bytes = 0;
+  bool waiting = false;
+  bool announced = false;  // integration.import.read is published
+
+  Deadline deadline() const { return Deadline::after(*parts.clock, kWriteDeadline); }
+  Result<std::unique_ptr<storage::Transaction>> begin() { return parts.store->begin(tenant, deadline()); }
+  Result<> count(storage::Transaction& tx, std::string_view counter, std::int64_t by) { return tx.count(run.correlation, kStage, counter, by); }
+  Result<> problem(storage::Transaction& tx, const connectors::Problem& p) {
+    return tx.add_problem(run.correlation, {p.file, static_cast<std::int64_t>(p.line), p.code, p.message});
+  }
+  Result<> save_run(storage::Transaction& tx) {
+    run.detail = json::serialize(detail);
+    return tx.put_import_run(run);
+  }
+  Result<> open_next();
+  Result<> publish_pages();
+  Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page);
+  Result<> bury_lost(storage::Transaction& tx, const connectors::Problem& p);
+  Result<> announce();
+};
+
+ImportJob::ImportJob(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ImportJob::~ImportJob() = default;
+const CorrelationId& ImportJob::correlation() const { return state_->run.correlation; }
+const TenantId& ImportJob::tenant() const { return state_->tenant; }
+
+Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId tenant, ImportOptions options) {
+  auto state = std::make_unique<State>();
+  state->parts = parts;
+  state->tenant = std::move(tenant);
+  state->options = std::move(options);
+  auto& s = *state;
+  if (!s.options.source_map.empty()) {
+    CASTIEL_ASSIGN(s.source_map, connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
+  }
+  auto listing = connectors::list_files(*parts.files, s.options.paths);
+  if (listing.files.empty() && !listing.problems.empty()) {
+    const auto& p = listing.problems.front();
+    return permanent(p.code, p.message);
+  }
+  s.files = std::move(listing.files);
+
+  const std::string key = paths_key(s.options);
+  bool resumed = false;
+  {
+    CASTIEL_ASSIGN(const auto reader, parts.store->read(s.tenant));
+    CASTIEL_ASSIGN(const auto runs, reader->import_runs(50));
+    for (const auto& run : runs) {
+      const auto detail = parse_json(run.detail);
+      if (run.status != "running" || !detail || string_or(detail->get_object(), "pathsKey") != key) continue;
+      s.run = run;
+      s.detail = detail->get_object();
+      s.announced = bool_or(s.detail, "announced", false);
+      resumed = true;
+      break;
+    }
+  }
+  if (!resumed) {
+    s.run.correlation = messaging::make_correlation("import", parts.clock->now(), *parts.ids);
+    s.run.started_at = parts.clock->now();
+    s.run.status = "running";
+    json::array paths;
+    for (const auto& path : s.options.paths) {
+      if (paths.size() < kMaxListedPaths) paths.push_back(json::value(path));
+    }
+    s.detail = {{"paths", std::move(paths)}, {"pathsKey", key}, {"understood", json::array()}};
+    s.detail["sourceMap"] = s.options.source_map;
+    s.detail["sourceMapName"] = s.options.source_map_name;
+    s.detail["integration"] = s.options.integration ? s.options.integration->str() : "";
+    s.detail["again"] = s.options.again;
+  }
+  std::int64_t total = 0;
+  for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
+  s.detail["filesTotal"] = static_cast<std::int64_t>(s.files.size());
+  s.detail["bytesTotal"] = total;
+  CASTIEL_ASSIGN(auto tx, s.begin());
+  CASTIEL_TRY(s.save_run(*tx));
+  if (!resumed) {
+    CASTIEL_TRY(tx->add_flow_entry(s.run.correlation, {parts.clock->now(), std::string(kStage), "note", "import", s.run.correlation.str(),
+                                                       fmt::format("import of {} files started", s.files.size()), static_cast<std::int64_t>(s.files.size())}));
+    CASTIEL_TRY(tx->add_audit({parts.clock->now(), "user", "import.started", s.run.correlation.str(), json::serialize(s.detail["paths"])}));
+    for (const auto& p : listing.problems) {
+      CASTIEL_TRY(s.count(*tx, "filesFailed", 1));
+      CASTIEL_TRY(s.problem(*tx, p));
+    }
+  }
+  CASTIEL_TRY(tx->commit());
+  return std::unique_ptr<ImportJob>(new ImportJob(std::move(state)));
+}
+
+// Opens the next file that has something to read; files that cannot be read or were read before are recorded.
+Result<> ImportJob::State::open_next() {
+  while (!reader && next_file < files.size()) {
+    const auto& file = files[next_file];
+    connectors::FileOptions file_options;
+    file_options.source_map = &source_map;
+    file_options.time_zone = options.time_zone;
+    file_options.default_currency = options.default_currency;
+    auto opened = FileReader::open(*parts.files, file.path, file_options);
+    CASTIEL_ASSIGN(auto tx, begin());
+    // A resumed run has told of this file before.
+    const std::string seen = "file:" + sha256_hex(file.path).substr(0, 24);
+    CASTIEL_ASSIGN(const auto known, tx->cursor(run.correlation.str(), seen));
+    const bool told = known.has_value();
+    CASTIEL_TRY(tx->put_cursor(run.correlation.str(), seen, "1"));
+    if (!opened) {
+      if (opened.error().cls != ErrorClass::permanent) return std::unexpected(opened.error());
+      if (!told) {
+        // A text or picture lying beside the exports is passed over; a file that claims to be a table is a problem.
+        const bool other_kind = opened.error().code == "unsupported" && !claims_to_be_a_table(file.path);
+        CASTIEL_TRY(count(*tx, other_kind ? "filesSkipped" : "filesFailed", 1));
+        CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
+        if (other_kind) {
+          CASTIEL_TRY(tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", "skipped", file.path,
+                                                           "skipped: " + opened.error().describe(), 0}));
+        } else {
+          CASTIEL_TRY(tx->add_problem(run.correlation, {file.path, 0, opened.error().code, opened.error().describe()}));
+        }
+        CASTIEL_TRY(tx->commit());
+      }
+      ++next_file;
+      continue;
+    }
+    auto mapping = opened->mapping();
+    if (options.integration) mapping.integration = options.integration->str();
+    const std::string how = sha256_hex(json::serialize(connectors::to_json(mapping))).substr(0, 16);
+    CASTIEL_ASSIGN(const auto before, tx->imported_file(opened->sha256(), how));
+    const bool ours = before && before->correlation == run.correlation;
+    // Without modification times there is no telling what a second reading would mean, so the same bytes are skipped.
+    if (before && before->complete && (ours || (!before->dated && !options.again))) {
+      if (!told) {
+        CASTIEL_TRY(count(*tx, "filesSkipped", 1));
+        CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
+        CASTIEL_TRY(tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", mapping.entity, file.path,
+                                                         "skipped: these bytes were imported before", before->records}));
+        CASTIEL_TRY(tx->commit());
+      }
+      ++next_file;
+      continue;
+    }
+    progress = {opened->sha256(), how, run.correlation, false, mapping.column_for("modifiedAt") != nullptr, "", 0};
+    progress_bytes = 0;
+    if (ours) {
+      progress = *before;
+      const auto place = parse_json(before->cursor);
+      if (place && place->is_object()) {
+        const auto& o = place->get_object();
+        const connectors::Cursor cursor{static_cast<std::uint64_t>(int_or(o, "offset", 0)), static_cast<std::uint64_t>(int_or(o, "line", 1)),
+                                        static_cast<std::uint64_t>(int_or(o, "records", 0))};
+        CASTIEL_TRY(opened->seek(cursor));
+        progress_bytes = static_cast<std::uint64_t>(int_or(o, "bytes", 0));
+      }
+    }
+    if (!told) {
+      json::array notes;
+      for (const auto& note : opened->recognition().notes) notes.push_back(json::value(note));
+      detail["understood"].get_array().push_back({{"file", file.path}, {"entity", mapping.entity}, {"integration", mapping.integration},
+                                                  {"confidence", opened->recognition().confidence}, {"why", opened->recognition().why},
+                                                  {"columns", columns_json(mapping)}, {"notes", std::move(notes)}});
+      CASTIEL_TRY(save_run(*tx));
+      CASTIEL_TRY(tx->commit());
+    }
+    reader = std::move(*opened);
+  }
+  return {};
+}
+
+Result<> ImportJob::State::bury_lost(storage::Transaction& tx, const connectors::Problem& p) {
+  storage::DeadLetter letter;
+  letter.id = parts.ids->next();
+  letter.tenant = tenant;
+  letter.queue = model::queue::kDataRaw;
+  letter.type = model::event::kDataRaw;
+  letter.at = parts.clock->now();
+  letter.code = p.code;
+  letter.message = p.message;
+  letter.pointer = fmt::format("{}:{}", p.file, p.line);
+  letter.correlation = run.correlation;
+  letter.payload = p.source;
+  letter.errors = {{letter.at, p.code, p.message}};
+  CASTIEL_TRY(tx.put_dead_letter(letter));
+  CASTIEL_TRY(count(tx, "dead", 1));
+  return count(tx, "read", 1);
+}
+
+Result<> ImportJob::State::publish_page(storage::Transaction& tx, const connectors::RawPage& page) {
+  auto mapping = reader->mapping();
+  if (options.integration) mapping.integration = options.integration->str();
+  for (const auto& p : page.problems) {
+    CASTIEL_TRY(problem(tx, p));
+    if (p.record_lost) CASTIEL_TRY(bury_lost(tx, p));
+  }
+  if (!page.records.empty()) {
+    json::object format{{"kind", connectors::to_string(page.format)}};
+    if (page.format == connectors::SourceFormat::csv) format["dialect"] = content::to_json(page.dialect);
+    format["encoding"] = content::to_string(reader->encoding());
+    json::array records;
+    records.reserve(page.records.size());
+    for (const auto& r : page.records) {
+      json::object record{{"key", r.key}, {"line", r.line}, {"source", r.source}};
+      records.push_back(std::move(record));
+    }
+    const int n = static_cast<int>(records.size());
+    json::object data{{"integrationId", mapping.integration}, {"entityType", mapping.entity},
+                      {"importId", run.correlation.str()},    {"format", std::move(format)},
+                      {"mapping", connectors::to_json(mapping)}, {"file", reader->path()},
+                      {"observedAt", to_string(run.started_at)}, {"records", std::move(records)}};
+    if (options.again) data["force"] = true;
+    CASTIEL_ASSIGN([[maybe_unused]] const auto id,
+                   parts.publisher->publish(tx, kStage, {run.correlation, {}},
+                                            {model::event::kDataRaw, mapping.entity, std::move(data), lane_of(tenant, mapping.integration, mapping.entity), n}));
+    CASTIEL_TRY(count(tx, "read", n));
+    progress.records += n;
+  }
+  CASTIEL_TRY(count(tx, "bytes", static_cast<std::int64_t>(page.bytes_read - progress_bytes)));
+  progress_bytes = page.bytes_read;
+  progress.cursor = json::serialize(json::object{{"offset", page.after.offset}, {"line", page.after.line}, {"records", page.after.records}, {"bytes", page.bytes_read}});
+  return {};
+}
+
+Result<> ImportJob::State::publish_pages() {
+  // Pages are read before the writer is taken.
+  std::vector<connectors::RawPage> pages;
+  bool end = false;
+  for (int i = 0; i < kPagesAtOnce; ++i) {
+    CASTIEL_ASSIGN(auto page, reader->next_page());
+    if (!page) {
+      end = true;
+      break;
+    }
+    pages.push_back(std::move(*page));
+  }
+  CASTIEL_ASSIGN(auto tx, begin());
+  for (const auto& page : pages) CASTIEL_TRY(publish_page(*tx, page));
+  if (end) {
+    progress.complete = true;
+    CASTIEL_TRY(count(*tx, "filesRead", 1));
+    CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(reader->size() - std::min(reader->size(), progress_bytes))));
+  }
+  CASTIEL_TRY(tx->put_imported_file(progress));
+  CASTIEL_TRY(tx->commit());
+  if (end) {
+    reader.reset();
+    ++next_file;
+  }
+  return {};
+}
+
+Result<> ImportJob::State::announce() {
+  CASTIEL_ASSIGN(auto tx, begin());
+  CASTIEL_ASSIGN(const auto ledger, tx->ledger(run.correlation));
+  std::int64_t records = 0;
+  for (const auto& entry : ledger) {
+    if (entry.stage == kStage && entry.counter == "read") records = entry.value;
+  }
+  json::object data{{"importId", run.correlation.str()}, {"files", static_cast<std::int64_t>(files.size())}, {"records", records}};
+  CASTIEL_ASSIGN([[maybe_unused]] const auto id, parts.publisher->publish(*tx, kStage, {run.correlation, {}},
+                                                                          {model::event::kImportRead, run.correlation.str(), std::move(data), 0, 0}));
+  detail["announced"] = true;
+  CASTIEL_TRY(save_run(*tx));
+  CASTIEL_TRY(tx->commit());
+  announced = true;
+  return {};
+}
+
+Result<ImportJob::Progress> ImportJob::step() {
+  auto& s = *state_;
+  {
+    CASTIEL_ASSIGN(const auto reader, s.parts.store->read(s.tenant));
+    CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation));
+    s.waiting = pending > (s.waiting ? kFewPending : kMostPending);
+  }
+  if (s.waiting) return Progress::waiting;
+  // A page that could not be committed is read again from the last place that was.
+  const auto redo = [&](const Error& error) -> Result<Progress> {
+    s.reader.reset();
+    return std::unexpected(error);
+  };
+  if (auto opened = s.open_next(); !opened) return redo(opened.error());
+  if (s.reader) {
+    if (auto published = s.publish_pages(); !published) return redo(published.error());
+    return Progress::more;
+  }
+  if (!s.announced) CASTIEL_TRY(s.announce());
+  return Progress::all_read;
+}
+
+Result<bool> ImportJob::finish_if_idle() {
+  auto& s = *state_;
+  CASTIEL_ASSIGN(auto reader, s.parts.store->read(s.tenant));
+  CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation));
+  if (pending > 0) return false;
+  reader.reset();
+  CASTIEL_ASSIGN(auto tx, s.begin());
+  s.run.status = "done";
+  s.run.finished_at = s.parts.clock->now();
+  CASTIEL_TRY(s.save_run(*tx));
+  CASTIEL_TRY(tx->commit());
+  return true;
+}
+
+Result<> ImportJob::fail(const Error& error) {
+  auto& s = *state_;
+  CASTIEL_ASSIGN(auto tx, s.begin());
+  s.run.status = "failed";
+  s.run.finished_at = s.parts.clock->now();
+  s.detail["error"] = json::object{{"code", error.code}, {"message", error.describe()}};
+  CASTIEL_TRY(tx->add_problem(s.run.correlation, {"", 0, error.code, error.describe()}));
+  CASTIEL_TRY(s.save_run(*tx));
+  return tx->commit();
+}
+
+}  // namespace castiel::sync
