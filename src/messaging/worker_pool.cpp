@@ -28,7 +28,7 @@ void WorkerPool::work(Consumer& consumer) {
       stepped = permanent("handler_threw", "a handler ended with an exception", e.what());
     }
     if (stepped) continue;
-    log_.error("step failed", {{"queue", consumer.queue()}, {"code", stepped.error().code}, {"message", stepped.error().describe()}});
+    log_.error("step_failed", {{"queue", consumer.queue()}, {"code", stepped.error().code}, {"message", stepped.error().describe()}});
     std::unique_lock lock(mutex_);
     stopped_.wait_for(lock, kPauseAfterError, [this] { return !running_; });
   }

@@ -51,7 +51,7 @@ struct ImportService::Impl {
       if (all_read) {
         const auto done = job.finish_if_idle();
         if (done && *done) {
-          log.info("import done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
+          log.info("import_done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
           return;
         }
         if (!pause(done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
@@ -59,7 +59,7 @@ struct ImportService::Impl {
       }
       const auto progress = job.step();
       if (!progress) {
-        log.warn("import step failed", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}, {"code", progress.error().code},
+        log.warn("import_step_failed", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}, {"code", progress.error().code},
                                         {"message", progress.error().describe()}});
         if (progress.error().cls == ErrorClass::permanent) {
           (void)job.fail(progress.error());
@@ -123,10 +123,10 @@ Result<> ImportService::resume(const TenantId& tenant) {
     if (const auto integration = string_or(o, "integration"); !integration.empty()) options.integration = IntegrationId(integration);
     auto started = start(tenant, std::move(options));
     if (!started) {
-      impl_->log.warn("import not resumed", {{"tenant", tenant}, {"correlationId", run.correlation}, {"code", started.error().code},
+      impl_->log.warn("import_not_resumed", {{"tenant", tenant}, {"correlationId", run.correlation}, {"code", started.error().code},
                                              {"message", started.error().describe()}});
     } else {
-      impl_->log.info("import resumed", {{"tenant", tenant}, {"correlationId", *started}});
+      impl_->log.info("import_resumed", {{"tenant", tenant}, {"correlationId", *started}});
     }
   }
   return {};
