@@ -583,7 +583,8 @@ TEST(Listening, tells_what_is_wrong_with_an_address) {
   TestServer server({hello()});
   SystemClock clock;
   const auto code = [&](ServerOptions options) {
-    return Server::start(std::move(options), {}, clock, telemetry::Log()).error().code;
+    const auto started = Server::start(std::move(options), {}, clock, telemetry::Log());
+    return started ? std::string("started") : started.error().code;
   };
   EXPECT_EQ(code({.address = "127.0.0.1", .port = server.port()}), "address_in_use");
   EXPECT_EQ(code({.address = "not an address"}), "invalid_address");
