@@ -1,6 +1,7 @@
 #pragma once
 // Next steps for a deal, each derived from a risk factor and carrying its evidence. Pure; any thread.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,0 +1,40 @@
+#pragma once
+// What the operations work with: borrowed from the composition root, which outlives every call. All parts are
+// thread-safe.
+
+#include <functional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "intelligence/deal_book.hpp"
+#include "messaging/broker.hpp"
+#include "storage/store.hpp"
+#include "sync/import_service.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace castiel::api {
+
+class LiveFeed;
+class IdempotencyStore;
+
+struct Services {
+  storage::Store& store;
+  messaging::Broker& broker;
+  intelligence::DealBook& deals;
+  const Clock& clock;
+  IdGenerator& ids;
+  // Nothing in a process that runs no imports in the background: POST /imports is refused there.
+  sync::ImportService* imports = nullptr;
+  telemetry::Metrics* metrics = nullptr;
+  LiveFeed* live = nullptr;  // nothing: GET /live is refused
+  // The tenant's time zone, currency and the like, as a start for an import's options.
+  std::function<sync::ImportOptions(const storage::Reader&)> import_defaults{};
+  // Consumers of a queue in this process, for GET /queues.
+  std::function<int(std::string_view queue)> consumers{};
+  std::function<bool()> started{};  // the store is open and the consumers run
+  std::function<bool()> ready{};    // takes work; false while it stops
+  std::string version = "0.1.0";
+};
+
+}  // namespace castiel::api
