@@ -274,7 +274,8 @@ Error unknown_setting(std::string_view key) {
   const std::string_view nearest = nearest_setting(key);
   std::string message = fmt::format("{}: no such setting", utf8_prefix(key, 100));
   if (!nearest.empty()) message += fmt::format("; did you mean {}?", nearest);
-  return {.code = "unknown_setting", .message = std::move(message), .cls = ErrorClass::permanent, .cause = {}};
+  return {
+      .code = "unknown_setting", .message = std::move(message), .cls = ErrorClass::permanent, .cause = {}};
 }
 
 std::string allowed_values(const SettingSpec& spec) {

@@ -3,7 +3,6 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/json.hpp"
 #include "base/settings.hpp"
@@ -115,7 +114,7 @@ class Loader {
       if (spec != setting_specs().end()) {
         set(name, spec->key, value, SettingOrigin::environment);
       } else if (!is_service_link(name, value)) {
-        fail(name, unknown_variable(name, value));
+        fail(name, unknown_variable(name));
       }
     }
   }
@@ -128,14 +127,14 @@ class Loader {
              name.find("_UDP") != std::string_view::npos));
   }
 
-  static std::string unknown_variable(std::string_view name, std::string_view value) {
+  // Without the value: what is no setting may be a secret meant for another program.
+  static std::string unknown_variable(std::string_view name) {
     std::string key;
     for (const char c : name.substr(std::string_view("CASTIEL_").size()))
       key += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    // A `_` that stands for the point is one edit away, so it does not hide the nearest key.
+    // The `_` that stands for the point is one edit away, so it does not hide the nearest key.
     const std::string_view nearest = nearest_setting(key);
-    std::string message =
-        fmt::format("= {}: no such setting", is_utf8(value) ? utf8_prefix(value, 80) : "(not UTF-8)");
+    std::string message = "no such setting";
     if (!nearest.empty()) message += fmt::format("; did you mean {}?", environment_name(nearest));
     return message;
   }

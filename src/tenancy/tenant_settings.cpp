@@ -129,8 +129,8 @@ Result<> TenantSettings::set(const TenantId& tenant,
   }
   if (!changed) return {};
   const auto committed = transaction->commit();
-  // Also when it failed: with commit_unknown the new values may be in force. What is forgotten is read again, so
-  // that of two set() at once the later commit wins, whichever of them comes here first.
+  // Also when it failed: with commit_unknown the new values may be in force. What is forgotten is read again,
+  // so that of two set() at once the later commit wins, whichever of them comes here first.
   const std::lock_guard lock(mutex_);
   ++generation_;
   cache_.erase(tenant);
