@@ -163,6 +163,9 @@ void set_common(CURL* handle, const Endpoint& endpoint, Transfer& transfer) {
 
 void set_body(CURL* handle, Transfer& transfer, CurlList& headers) {
   const auto& request = *transfer.request;
+  // On a kept connection that just died, curl would send the request again, which may do its work twice.
+  if (request.method != "GET" && request.method != "HEAD")
+    curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
   if (request.upload) {
     curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(handle, CURLOPT_READFUNCTION, &on_upload);

@@ -135,10 +135,11 @@ Result<> set_target(Request& request, std::string_view target) {
   path.remove_prefix(1);
   for (bool more = !path.empty(); more;) {
     const auto slash = path.find('/');
-    CASTIEL_ASSIGN(std::string segment, decode(path.substr(0, slash), false));
-    if (segment == "." || segment == "..")
+    auto segment = decode(path.substr(0, slash), false);
+    if (!segment) return std::unexpected(std::move(segment.error()));
+    if (*segment == "." || *segment == "..")
       return permanent("bad_request", "The address must not have dot segments.");
-    request.segments.push_back(std::move(segment));
+    request.segments.push_back(std::move(*segment));
     more = slash != std::string_view::npos;
     if (more) path.remove_prefix(slash + 1);
   }

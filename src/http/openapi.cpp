@@ -85,8 +85,7 @@ json::object operation_of(const Route& route) {
     const auto declared = std::ranges::any_of(route.parameters, [&](const Parameter& parameter) {
       return parameter.in == Parameter::In::path && parameter.name == name;
     });
-    if (!declared)
-      parameters.push_back(parameter_of({.name = name, .description = "", .in = Parameter::In::path}));
+    if (!declared) parameters.push_back(parameter_of({.name = name, .in = Parameter::In::path}));
   }
   for (const auto& parameter : route.parameters) parameters.push_back(parameter_of(parameter));
   if (!parameters.empty()) out["parameters"] = std::move(parameters);

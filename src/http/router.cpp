@@ -83,6 +83,8 @@ std::string shape(const Compiled& compiled) {
 
 Result<> check(const Route& route, const std::vector<Part>& parts) {
   if (!route.handle) return std::unexpected(invalid_route(route, "has no handler"));
+  if (route.immediate && route.open_sink)
+    return std::unexpected(invalid_route(route, "cannot stream its body and be immediate"));
   if (route.operation_id.empty()) return std::unexpected(invalid_route(route, "has no operation id"));
   for (const auto& parameter : route.parameters) {
     if (parameter.in != Parameter::In::path) continue;
@@ -158,6 +160,18 @@ Result<> check_parameters(const Request& request, const Route& route) {
   return {};
 }
 
+bool is_off_limits(const Route& route, const Request& request) {
+  return route.local_socket_only && !request.is_local_socket;
+}
+
+Response off_limits(const Request& request) {
+  return error_response({"local_socket_only",
+                         "This is only allowed on this machine, over the server's own socket.",
+                         ErrorClass::permanent,
+                         {}},
+                        request.path);
+}
+
 }  // namespace
 
 struct Router::Table {
@@ -228,6 +242,7 @@ const std::vector<Route>& Router::routes() const {
 Response Router::handle(Request request) const {
   const auto* found = table_->find(request);
   if (found == nullptr) return table_->no_route(request);
+  if (is_off_limits(*found->route, request)) return off_limits(request);
   for (std::size_t i = 0; i < found->parts.size(); ++i) {
     const auto& part = found->parts[i];
     if (part.kind == Kind::name) request.params.add(part.text, request.segments[i]);
@@ -254,12 +269,8 @@ BodyPlan Router::plan(const Request& request) const {
   plan.operation = found->route->operation_id;
   plan.max_bytes = found->route->max_body_bytes;
   plan.open_sink = found->route->open_sink;
-  if (found->route->local_socket_only && !request.is_local_socket)
-    plan.refuse = error_response({"local_socket_only",
-                                  "This is only allowed on this machine, over the server's own socket.",
-                                  ErrorClass::permanent,
-                                  {}},
-                                 request.path);
+  plan.immediate = found->route->immediate;
+  if (is_off_limits(*found->route, request)) plan.refuse = off_limits(request);
   return plan;
 }
 

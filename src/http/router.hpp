@@ -21,7 +21,7 @@ struct Parameter {
   enum class Type { string, integer, number, boolean };
 
   std::string name;
-  std::string description;
+  std::string description{};
   bool required = false;
   Type type = Type::string;
   In in = In::query;
@@ -43,6 +43,7 @@ struct Route {
   std::uint64_t max_body_bytes = kDefaultMaxBodyBytes;
   std::function<Result<std::shared_ptr<BodySink>>(const Request&)> open_sink{};  // see BodyPlan
   bool local_socket_only = false;                                                // 403 over TCP
+  bool immediate = false;                                                        // see BodyPlan
 
   // For the document.
   std::string tag{};

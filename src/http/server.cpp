@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -25,6 +26,11 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
+
+// Programs started by this one must not inherit its sockets.
+void close_on_exec(int descriptor) {
+  ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+}
 
 constexpr std::string_view kTooManyConnections =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
@@ -96,6 +102,7 @@ class Server::Impl {
                        fmt::format("\"{}\" is no IPv4 or IPv6 address.", core_.options.address));
     const Tcp::endpoint endpoint(address, core_.options.port);
     tcp_.open(endpoint.protocol(), problem);
+    if (!problem) close_on_exec(tcp_.native_handle());
     if (!problem) tcp_.set_option(Tcp::acceptor::reuse_address(true), problem);
     if (!problem) tcp_.bind(endpoint, problem);
     if (!problem) tcp_.listen(asio::socket_base::max_listen_connections, problem);
@@ -148,6 +155,7 @@ class Server::Impl {
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         continue;
       }
+      close_on_exec(socket.native_handle());
       if (core_.sessions.size() >= core_.options.max_connections) {
         core_.count_refused("connections");
         error_code ignored;

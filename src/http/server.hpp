@@ -59,6 +59,9 @@ struct BodyPlan {
   std::function<Result<std::shared_ptr<BodySink>>(const Request&)> open_sink;
   // Set: answered at once, the body is not read.
   std::optional<Response> refuse;
+  // The handler runs at once on the socket thread, however busy the workers are, and must not block: health
+  // probes. Not together with open_sink.
+  bool immediate = false;
   // Label of the metrics; a closed set of names.
   std::string operation = "other";
 };

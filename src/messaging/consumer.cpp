@@ -363,7 +363,7 @@ Result<> Consumer::bury_alone(const Delivery& d, const Error& error) {
   CASTIEL_TRY(parts_.broker->settle(*tx, {&d, 1}));
   CASTIEL_TRY(tx->commit());
   parts_.broker->settled({&d, 1});
-  parts_.log.warn("dead letter", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.message}, {"correlationId", d.correlation}});
+  parts_.log.warn("dead_letter", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.message}, {"correlationId", d.correlation}});
   return {};
 }
 
@@ -372,7 +372,7 @@ Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& err
   if (error.code == "not_yet") {
     return parts_.broker->release(deliveries, options_.not_yet);
   }
-  parts_.log.warn("message refused", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"deliveries", d.deliveries}});
+  parts_.log.warn("message_refused", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"deliveries", d.deliveries}});
   return parts_.broker->refuse(deliveries, retry_delay(d.deliveries), {parts_.clock->now(), error.code, error.describe()});
 }
 

@@ -21,7 +21,6 @@ constexpr int kPagesAtOnce = 5;               // pages published with one commit
 constexpr std::int64_t kMostPending = 400;    // messages of the flow in queues before reading pauses
 constexpr std::int64_t kFewPending = 200;     // and when it goes on
 constexpr auto kWriteDeadline = std::chrono::seconds(10);
-constexpr std::size_t kMaxListedPaths = 100;  // kept in the run's record
 
 std::string paths_key(const ImportOptions& options) {
   std::string key = options.again ? "again" : "";
@@ -124,14 +123,14 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     s.run.started_at = parts.clock->now();
     s.run.status = "running";
     json::array paths;
-    for (const auto& path : s.options.paths) {
-      if (paths.size() < kMaxListedPaths) paths.push_back(json::value(path));
-    }
+    for (const auto& path : s.options.paths) paths.push_back(json::value(path));
     s.detail = {{"paths", std::move(paths)}, {"pathsKey", key}, {"understood", json::array()}};
     s.detail["sourceMap"] = s.options.source_map;
     s.detail["sourceMapName"] = s.options.source_map_name;
     s.detail["integration"] = s.options.integration ? s.options.integration->str() : "";
     s.detail["again"] = s.options.again;
+    s.detail["timeZone"] = s.options.time_zone;
+    s.detail["defaultCurrency"] = s.options.default_currency;
   }
   std::int64_t total = 0;
   for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);

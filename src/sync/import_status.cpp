@@ -2,16 +2,19 @@
 
 #include <map>
 
+#include "model/event_types.hpp"
 #include "sync/import_job.hpp"
 
 namespace castiel::sync {
 namespace {
 
 constexpr std::size_t kShownProblems = 100;
+constexpr std::size_t kReadFlow = 100'000;
 
 struct Counts {
   std::int64_t files_read = 0, files_skipped = 0, files_failed = 0, bytes = 0, read = 0, mapped = 0, dead = 0, quarantined = 0, problems = 0;
   std::map<std::string, std::map<std::string, std::int64_t>> shards;  // type, then created, updated, unchanged
+  std::map<std::string, std::int64_t> without;                        // "opportunity:account": records without that relation
 };
 
 Counts count(const std::vector<storage::LedgerEntry>& ledger) {
@@ -26,6 +29,7 @@ Counts count(const std::vector<storage::LedgerEntry>& ledger) {
     if (counter == "dead") c.dead += value;
     if (counter == "quarantined") c.quarantined += value;
     if (counter == "problems") c.problems += value;
+    if (counter.starts_with("without:")) c.without[counter.substr(8)] += value;
     for (const char* kind : {"created", "updated", "unchanged"}) {
       if (counter.starts_with(kind) && counter.size() > std::string_view(kind).size()) {
         c.shards[counter.substr(std::string_view(kind).size() + 1)][kind] += value;
@@ -103,6 +107,16 @@ Result<json::object> import_summary(const storage::Reader& reader, const Correla
   CASTIEL_ASSIGN(const auto loaded, load(reader, correlation));
   const auto& [run, detail, c] = loaded;
   CASTIEL_ASSIGN(const auto problems, reader.problems(correlation, static_cast<std::size_t>(storage::Transaction::kMaxProblems)));
+  // What the relation stage understood loosely, or not at all.
+  CASTIEL_ASSIGN(const auto flow, reader.flow(correlation, kReadFlow));
+  json::array resolved, unresolved;
+  for (const auto& entry : flow) {
+    if (entry.kind != "note" || entry.stage != model::queue::kRelations) continue;
+    if (entry.type == "resolved") resolved.push_back({{"text", entry.text}, {"count", entry.count}});
+    if (entry.type == "unresolved") unresolved.push_back({{"type", entry.id}, {"text", entry.text}, {"count", entry.count}});
+  }
+  json::object without;
+  for (const auto& [what, n] : c.without) without[what] = n;
   return json::object{{"tenant", reader.tenant().str()},
                       {"correlationId", correlation.str()},
                       {"files", {{"read", c.files_read}, {"skipped", c.files_skipped}, {"failed", c.files_failed}}},
@@ -111,6 +125,9 @@ Result<json::object> import_summary(const storage::Reader& reader, const Correla
                       {"links", {{"attached", 0}, {"suggested", 0}}},
                       {"problems", problems_json(problems)},
                       {"problemCount", c.problems},
+                      {"resolved", std::move(resolved)},
+                      {"unresolved", std::move(unresolved)},
+                      {"without", std::move(without)},
                       {"seconds", static_cast<double>((run.finished_at.value_or(run.started_at) - run.started_at).count()) / 1e6}};
 }
 

@@ -5,9 +5,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -15,10 +13,11 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <mutex>
 
 #include "http/impl/answer.hpp"
 #include "http/impl/guard.hpp"
+#include "http/impl/own_answers.hpp"
+#include "http/impl/signal.hpp"
 #include "http/impl/text.hpp"
 #include "http/problem.hpp"
 #include "telemetry/span.hpp"
@@ -40,91 +39,14 @@ constexpr std::size_t kWriteSliceBytes = 256 * 1024;  // ServerOptions::write_ti
 constexpr std::size_t kMaxLingerBytes = 4 * 1024 * 1024;
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
-// Wakes a coroutine of the socket thread. All but notify() belongs to that thread.
-class Signal : public std::enable_shared_from_this<Signal> {
- public:
-  explicit Signal(asio::io_context& io) : timer_(io), io_(&io) {}
-
-  // Waits until raised, at most for `limit`; whether it was raised. Lowers it.
-  Async<bool> wait(std::optional<Duration> limit = std::nullopt) {
-    if (!raised_) {
-      error_code ignored;
-      if (limit) {
-        timer_.expires_after(*limit);
-      } else {
-        timer_.expires_at(asio::steady_timer::time_point::max());
-      }
-      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    co_return std::exchange(raised_, false);
-  }
-  void raise() {
-    raised_ = true;
-    timer_.cancel();
-  }
-  // From any thread, also when the server is gone by then.
-  void notify() {
-    std::lock_guard lock(mutex_);
-    if (io_ == nullptr || posted_) return;
-    posted_ = true;
-    asio::post(*io_, [self = shared_from_this()] {
-      {
-        std::lock_guard inner(self->mutex_);
-        self->posted_ = false;
-      }
-      self->raise();
-    });
-  }
-  void disconnect() {
-    std::lock_guard lock(mutex_);
-    io_ = nullptr;
-  }
-
- private:
-  asio::steady_timer timer_;
-  bool raised_ = false;
-  std::mutex mutex_;
-  asio::io_context* io_;
-  bool posted_ = false;
-};
-
 // What the peer sent is no HTTP, as opposed to a connection that ended.
 bool is_malformed(error_code problem) {
   return problem.category() == error_code(beast::http::error::bad_method).category() &&
          problem != beast::http::error::end_of_stream && problem != beast::http::error::partial_message;
 }
 
-// The server's own answers. They are made here and not inside the coroutines, where this compiler loses
-// track of aggregates that are temporaries (GCC 12).
-Response own_answer(std::string code, std::string message, ErrorClass cls, std::string_view path = {}) {
-  const Error error{std::move(code), std::move(message), cls, {}};
-  return error_response(error, path);
-}
-
-Response bad_header(error_code what) {
-  if (what == beast::http::error::header_limit || what == beast::http::error::buffer_overflow)
-    return own_answer("header_too_large",
-                      fmt::format("The request's header is larger than {} bytes.", kMaxHeaderBytes),
-                      ErrorClass::permanent);
-  return own_answer("bad_request", "This is not an HTTP/1.1 request.", ErrorClass::permanent);
-}
-
-Response too_large(std::string_view path, std::uint64_t limit) {
-  return own_answer("body_too_large", fmt::format("The request's body is larger than {} bytes.", limit),
-                    ErrorClass::permanent, path);
-}
-
-Response malformed_body(std::string_view path) {
-  return own_answer("bad_request", "The request's body is malformed.", ErrorClass::permanent, path);
-}
-
-Response busy(std::string_view path) {
-  return own_answer("server_busy", "Too many requests at once. Try again shortly.", ErrorClass::transient,
-                    path);
-}
-
-Response too_many_streams() {
-  return own_answer("server_busy", "Too many event streams are open.", ErrorClass::transient);
+bool is_too_large(error_code problem) {
+  return problem == beast::http::error::header_limit || problem == beast::http::error::buffer_overflow;
 }
 
 // Counts up for as long as it lives.
@@ -166,7 +88,8 @@ class Connection final : public Session {
   }
 
   void begin_stop() override {
-    if (idle_) close();
+    // Not closed: a request that was just read but not yet seen here is still answered.
+    if (idle_) stream_.cancel();
     if (stream_signal_) stream_signal_->raise();
   }
   void cut() override {
@@ -227,7 +150,7 @@ class Connection final : public Session {
     if (!problem) co_return true;
     if (is_malformed(problem)) {
       const Request unknown(Deadline::after(*core_.clock, Duration(0)));
-      auto response = bad_header(problem);
+      auto response = is_too_large(problem) ? header_too_large() : bad_request();
       co_await refuse(unknown, response);
     }
     co_return false;
@@ -276,14 +199,13 @@ class Connection final : public Session {
   // Any thread.
   Response failed(std::string_view path, std::string_view what) const {
     core_.log.error("handler_failed", {{"operation", plan_.operation}, {"path", path}, {"what", what}});
-    return own_answer("internal", "The server made a mistake; its log says more.", ErrorClass::permanent,
-                      path);
+    return internal_mistake(path);
   }
 
   // Reads the body into the request or its sink. Next::refuse comes with the answer.
   Async<Next> read_body(Parser& parser, Request& request, std::optional<Response>& refusal) {
     if (const auto length = parser.content_length(); length && *length > plan_.max_bytes) {
-      refusal = too_large(request.path, plan_.max_bytes);
+      refusal = body_too_large(request.path, plan_.max_bytes);
       co_return Next::refuse;
     }
     parser.body_limit(plan_.max_bytes);
@@ -316,9 +238,14 @@ class Connection final : public Session {
                                               asio::redirect_error(asio::use_awaitable, problem));
         waited += core_.clock->monotonic() - before;
         if (problem == beast::http::error::need_buffer) break;
+        if (request.sink && is_too_slow(total + chunk.size() - body.size, waited)) {
+          core_.count_refused("upload_rate");
+          co_await abandon(request);
+          co_return Next::gone;
+        }
         if (problem == beast::http::error::body_limit) {
           co_await abandon(request);
-          refusal = too_large(request.path, plan_.max_bytes);
+          refusal = body_too_large(request.path, plan_.max_bytes);
           co_return Next::refuse;
         }
         if (problem) {
@@ -333,11 +260,6 @@ class Connection final : public Session {
       if (!request.sink) {
         request.body += piece;
         continue;
-      }
-      if (is_too_slow(total, waited)) {
-        core_.count_refused("upload_rate");
-        co_await abandon(request);
-        co_return Next::gone;
       }
       if (piece.empty()) continue;
       const auto next = co_await feed(request, piece, refusal);
@@ -411,7 +333,8 @@ class Connection final : public Session {
     const std::string accept_encoding(request.headers.get_or("Accept-Encoding", ""));
     const auto handle = [&] {
       try {
-        response = core_.handler.handle(std::move(request));
+        // Whoever waited for it has given up: the work would only delay the others.
+        response = request.deadline.passed() ? too_late(path) : core_.handler.handle(std::move(request));
       } catch (const std::exception& e) {
         response = failed(path, e.what());
       } catch (...) {
@@ -419,15 +342,23 @@ class Connection final : public Session {
       }
       compress(*response, accept_encoding);
     };
-    const bool ran = co_await on_worker(handle, !streamed);
+    bool ran = plan_.immediate && !streamed;
+    if (ran) {
+      handle();
+    } else {
+      ran = co_await on_worker(handle, !streamed);
+    }
     if (!ran) {
       core_.count_refused("queue");
       response = busy(path);
     }
     if (unread_body_) form_.keep_alive = false;
     const int status = response->status;
+    // A stream lasts as long as its client likes, which says nothing about the server.
+    const bool is_stream = std::holds_alternative<std::shared_ptr<EventStream>>(response->body);
+    if (is_stream) account(method, path, status);
     const bool sent = co_await send(*response);
-    account(method, path, status);
+    if (!is_stream) account(method, path, status);
     if (sent && unread_body_) co_await linger();
     co_return (sent && form_.keep_alive);
   }
@@ -556,7 +487,8 @@ class Connection final : public Session {
     response.headers.set_default("X-Accel-Buffering", "no");
     bool ok = co_await send_open_head(response);
     stream_signal_ = std::make_shared<Signal>(core_.io);
-    events->attach([signal = stream_signal_] { signal->notify(); });
+    const auto waker = std::make_shared<Waker>(stream_signal_);
+    events->attach([waker] { waker->notify(); });
     watch_peer();
     const std::string_view beat = events->format() == EventStream::Format::events ? ": ping\n\n" : "\n";
     std::string out;
@@ -570,7 +502,7 @@ class Connection final : public Session {
     }
     events->detach();
     watching_.reset();
-    stream_signal_->disconnect();
+    waker->disconnect();
     stream_signal_.reset();
     error_code ignored;
     stream_.socket().cancel(ignored);  // NOLINT(bugprone-unused-return-value)

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
+#include "base/utf8.hpp"
+#include "http/client.hpp"
 #include "http/openapi.hpp"
 #include "http/problem.hpp"
 #include "http/static_files.hpp"
@@ -68,11 +71,10 @@ TEST_F(RouterTest, answers_404_and_405_as_problems) {
 
 TEST_F(RouterTest, checks_declared_parameters) {
   auto route = answering("GET", "/deals", "ok");
-  route.parameters = {
-      {.name = "tenant", .description = "", .required = true},
-      {.name = "limit", .description = "", .type = Parameter::Type::integer, .minimum = 1, .maximum = 500},
-      {.name = "status", .description = "", .values = {"open", "won"}},
-      {.name = "again", .description = "", .type = Parameter::Type::boolean}};
+  route.parameters = {{.name = "tenant", .required = true},
+                      {.name = "limit", .type = Parameter::Type::integer, .minimum = 1, .maximum = 500},
+                      {.name = "status", .values = {"open", "won"}},
+                      {.name = "again", .type = Parameter::Type::boolean}};
   const auto router = Router::create({route});
   ASSERT_TRUE(router);
   const auto status = [&](std::string_view query) {
@@ -114,7 +116,7 @@ TEST_F(RouterTest, refuses_tables_that_make_no_sense) {
   twin.operation_id = "GET/a";
   EXPECT_EQ(code({answering("GET", "/a", ""), twin}), "invalid_route");
   auto undeclared = answering("GET", "/c", "");
-  undeclared.parameters = {{.name = "id", .description = "", .in = Parameter::In::path}};
+  undeclared.parameters = {{.name = "id", .in = Parameter::In::path}};
   EXPECT_EQ(code({undeclared}), "invalid_route");
   EXPECT_EQ(code({test_route("GET", "/d", nullptr)}), "invalid_route");
 }
@@ -171,6 +173,23 @@ TEST_F(RouterTest, reads_targets_as_they_are_meant) {
     Request out(Deadline::after(clock, Duration(0)));
     EXPECT_FALSE(set_target(out, bad)) << bad;
   }
+}
+
+RC_GTEST_PROP(Targets, come_back_from_their_escapes, (const std::vector<std::uint32_t>& points)) {
+  std::string text = "x";
+  for (const auto point : points) append_utf8(text, static_cast<char32_t>(point % 0x3000 + 1));
+  ManualClock clock(Timestamp{0});
+  Request request(Deadline::after(clock, Duration(0)));
+  RC_ASSERT(set_target(request, "/" + escape(text) + "?q=" + escape(text)).has_value());
+  RC_ASSERT(request.segments == std::vector<std::string>{text});
+  RC_ASSERT(request.query.get("q") == text);
+}
+
+RC_GTEST_PROP(Targets, never_leave_the_root, (const std::string& text)) {
+  ManualClock clock(Timestamp{0});
+  Request request(Deadline::after(clock, Duration(0)));
+  if (!set_target(request, "/" + text)) return;
+  for (const auto& segment : request.segments) RC_ASSERT(segment != "..");
 }
 
 TEST(Problem, has_the_status_of_its_code_or_class) {

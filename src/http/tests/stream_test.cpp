@@ -1,8 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
-#include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/digest.hpp"
@@ -272,6 +273,32 @@ TEST(Upload, tells_the_sink_when_the_client_leaves) {
   }
   EXPECT_TRUE(eventually([&] { return upload.sink->was_abandoned.load(); }));
   EXPECT_EQ(upload.handled, 0);
+}
+
+// Every look at it is a minute later.
+class HurryingClock final : public Clock {
+ public:
+  Timestamp now() const override { return {}; }
+  Duration monotonic() const override { return std::chrono::minutes(calls_++); }
+
+ private:
+  mutable std::atomic<int> calls_ = 0;
+};
+
+TEST(Upload, that_trickles_is_cut_off) {
+  Upload upload;
+  HurryingClock clock;
+  const auto router = Router::create({upload.route()});
+  ASSERT_TRUE(router);
+  const auto server = Server::start({}, router->handler(), clock, telemetry::Log());
+  ASSERT_TRUE(server);
+  RawConnection raw((*server)->port());
+  raw.send(
+      "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n");
+  raw.read_until("\r\n\r\n");
+  raw.send("abc");
+  EXPECT_TRUE(raw.closed());
+  EXPECT_TRUE(eventually([&] { return upload.sink->was_abandoned.load(); }));
 }
 
 TEST(Upload, keeps_the_connection_afterwards) {

@@ -1,0 +1,189 @@
+#include "app/program.hpp"
+
+#include <fmt/format.h>
+
+#include "intelligence/risk_handler.hpp"
+#include "model/event_types.hpp"
+#include "processing/crm/crm_handler.hpp"
+#include "processing/crm/relations_handler.hpp"
+
+namespace castiel::app {
+
+namespace {
+
+namespace event = model::event;
+namespace queue = model::queue;
+
+intelligence::BookOptions book_options(const SettingValues& settings) {
+  intelligence::BookOptions options;
+  if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto") options.currency = currency;
+  options.fiscal_start_month = static_cast<int>(settings.get(settings::kFiscalYearStartMonth));
+  options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
+  options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
+  options.risk.silence_risk_days = static_cast<int>(settings.get(settings::kSilenceDays));
+  return options;
+}
+
+messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name, std::vector<std::string> patterns) {
+  messaging::ConsumerOptions options;
+  options.queue = {std::string(name), std::move(patterns), static_cast<int>(settings.get(settings::kMaxDeliveries))};
+  options.limits = {static_cast<int>(settings.get(settings::kPrefetch)), static_cast<int>(settings.get(settings::kBatchRecords))};
+  options.first_retry = settings.get(settings::kRetryFirst);
+  options.longest_retry = settings.get(settings::kRetryLongest);
+  return options;
+}
+
+}  // namespace
+
+Result<Roles> parse_roles(std::string_view text) {
+  if (text == "all") return Roles{};
+  Roles roles{false, false, false, false, false};
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    const auto name = text.substr(0, end);
+    if (name == "api") {
+      roles.api = true;
+    } else if (name == "sync") {
+      roles.sync = true;
+    } else if (name == "processing") {
+      roles.processing = true;
+    } else if (name == "linking") {
+      roles.linking = true;
+    } else if (name == "intelligence") {
+      roles.intelligence = true;
+    } else {
+      return permanent("invalid_role", fmt::format("'{}' is no role: use all, or some of api, sync, processing, linking, intelligence", name));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return roles;
+}
+
+struct Program::Parts {
+  Parts(Options o, const Clock& c, Random& r) : options(std::move(o)), clock(&c), random(&r), ids(c, r) {}
+
+  Options options;
+  const Clock* clock;
+  Random* random;
+  IdGenerator ids;
+  telemetry::Metrics metrics;
+  std::unique_ptr<storage::DataFolder> folder;
+  std::unique_ptr<storage::SqliteStore> store;
+  std::unique_ptr<messaging::EmbeddedBroker> broker;
+  std::unique_ptr<messaging::SchemaRegistry> schemas;
+  std::unique_ptr<messaging::Publisher> publisher;
+  std::unique_ptr<tenancy::TenantSettings> tenant_settings;
+  std::unique_ptr<connectors::FileSystem> files = connectors::make_local_file_system();
+  std::unique_ptr<intelligence::DealBook> deals;
+
+  std::unique_ptr<processing::CrmHandler> crm;
+  std::unique_ptr<processing::RelationsHandler> relations;
+  std::unique_ptr<intelligence::RiskHandler> risk;
+  std::vector<std::unique_ptr<messaging::Consumer>> consumers;
+  std::unique_ptr<messaging::WorkerPool> workers;
+  std::unique_ptr<sync::ImportService> imports;
+  std::unique_ptr<api::Services> services;
+
+  SettingValues settings_of(const TenantId& tenant) const { return tenant_settings->of(tenant).value_or(options.settings); }
+  Result<> build();
+  Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run, std::int64_t threads);
+};
+
+Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Program::~Program() {
+  if (parts_->imports) parts_->imports->stop();
+  stop_workers();
+}
+
+Result<std::unique_ptr<Program>> Program::open(Options options, const Clock& clock, Random& random) {
+  auto parts = std::make_unique<Parts>(std::move(options), clock, random);
+  CASTIEL_TRY(parts->build());
+  return std::unique_ptr<Program>(new Program(std::move(parts)));
+}
+
+// What the program is, from the disk up.
+Result<> Program::Parts::build() {
+  const auto& settings = options.settings;
+  std::error_code ignored;
+  if (!options.create && !std::filesystem::exists(options.data / "castiel.db", ignored)) {
+    return permanent("no_data_folder", fmt::format("there is no Castiel data in '{}': import something first, or name the folder with --data",
+                                                   options.data.string()));
+  }
+  CASTIEL_ASSIGN(folder, storage::DataFolder::open(options.data));
+
+  storage::SqliteStore::Options store_options;
+  store_options.path = folder->database().string();
+  store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
+  store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
+  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock, ids));
+  CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
+  CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
+  publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
+  tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
+  deals = std::make_unique<intelligence::DealBook>(*clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
+
+  crm = std::make_unique<processing::CrmHandler>(*clock, ids);
+  relations = std::make_unique<processing::RelationsHandler>();
+  risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
+  workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
+  const auto& roles = options.roles;
+  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kDataRaw, {std::string(event::kDataRaw)}), *crm, roles.processing,
+                           settings.get(settings::kWorkersDataRaw)));
+  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kRelations, {std::string(event::kImportRead)}), *relations, roles.processing,
+                           settings.get(settings::kWorkersRelations)));
+  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk, roles.intelligence,
+                           settings.get(settings::kWorkersAnalytics)));
+
+  services = std::unique_ptr<api::Services>(new api::Services{.store = *store, .broker = *broker, .deals = *deals, .clock = *clock, .ids = ids});
+  services->metrics = &metrics;
+  services->consumers = [this](std::string_view name) { return workers->running() ? workers->threads_of(name) : 0; };
+  return {};
+}
+
+Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run, std::int64_t threads) {
+  consumers.push_back(std::make_unique<messaging::Consumer>(
+      messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids, options.log}, std::move(consumer), handler));
+  CASTIEL_TRY(consumers.back()->declare());
+  if (run) workers->add(*consumers.back(), static_cast<int>(threads));
+  return {};
+}
+
+void Program::start_workers() { parts_->workers->start(); }
+void Program::stop_workers() { parts_->workers->stop(); }
+
+Result<> Program::start_imports() {
+  auto& p = *parts_;
+  p.imports = std::make_unique<sync::ImportService>(import_parts(), p.options.log);
+  p.services->imports = p.imports.get();
+  p.services->import_defaults = [this](const storage::Reader& reader) { return import_defaults(reader); };
+  CASTIEL_ASSIGN(const auto view, p.store->operator_view());
+  CASTIEL_ASSIGN(const auto tenants, view->tenants());
+  for (const auto& info : tenants) CASTIEL_TRY(p.imports->resume(info.tenant));
+  return {};
+}
+
+sync::ImportOptions Program::import_defaults(const storage::Reader& reader) const {
+  const auto settings = parts_->settings_of(reader.tenant());
+  sync::ImportOptions options;
+  options.time_zone = settings.get(settings::kTimezone);
+  // "auto" means what most deals say; what they leave unsaid stays unknown.
+  if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto") options.default_currency = currency;
+  return options;
+}
+
+sync::ImportParts Program::import_parts() {
+  return {parts_->store.get(), parts_->publisher.get(), parts_->files.get(), parts_->clock, &parts_->ids};
+}
+
+storage::SqliteStore& Program::store() { return *parts_->store; }
+messaging::Broker& Program::broker() { return *parts_->broker; }
+const SettingValues& Program::settings() const { return parts_->options.settings; }
+tenancy::TenantSettings& Program::tenant_settings() { return *parts_->tenant_settings; }
+telemetry::Metrics& Program::metrics() { return parts_->metrics; }
+telemetry::Log& Program::log() { return parts_->options.log; }
+api::Services& Program::services() { return *parts_->services; }
+IdGenerator& Program::ids() { return parts_->ids; }
+const Clock& Program::clock() const { return *parts_->clock; }
+
+}  // namespace castiel::app

@@ -1,0 +1,151 @@
+#pragma once
+// The one table of settings: name, kind, default, bounds, scope and words of each (FLOW-13, TENANT-3). The
+// manual page docs/settings.md, the checks and the typed handles of base/settings.hpp all come from here.
+// Constant data.
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace castiel {
+
+enum class SettingKind {
+  text,
+  integer,
+  fraction,  // a decimal number
+  boolean,
+  duration,  // a whole number with ms, s, m, h or d
+  bytes,     // a whole number, with KiB, MiB or GiB, or plain for bytes
+  choice,    // one of `choices`
+  list,      // texts
+};
+
+enum class SettingScope {
+  global,  // of the program: castiel.yaml, environment or command line
+  tenant,  // the same places give the default, and each tenant may have its own value
+};
+
+// A shape a text, or each text of a list, must have besides being short.
+enum class SettingShape { any, address, time_zone, currency, language, domain };
+
+struct SettingSpec {
+  std::string_view key;  // dotted, lower case, unique; also as variable, `.` written `_`
+  SettingKind kind;
+  std::string_view default_text;
+  std::string_view unit;     // what one of a bare number is: "records", "days"; empty where the text says it
+  std::string_view minimum;  // in the notation of the value; every number has both, nothing else has either
+  std::string_view maximum;
+  std::span<const std::string_view> choices;
+  SettingShape shape;
+  SettingScope scope;
+  bool needs_restart;      // false: a tenant's own value takes effect within seconds
+  std::string_view words;  // what it does, for a person: one or two sentences
+};
+
+inline constexpr std::size_t kMaxSettingBytes = 4096;     // of one value as text
+inline constexpr std::size_t kMaxSettingListItems = 200;  // of one list
+
+namespace setting_table {
+
+inline constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
+
+// Makers of the usual rows; what follows from their name is not repeated in the table.
+constexpr SettingSpec global_number(std::string_view key, SettingKind kind, std::string_view value,
+                                    std::string_view unit, std::string_view minimum, std::string_view maximum,
+                                    std::string_view words) {
+  return {key, kind, value, unit, minimum, maximum, {}, SettingShape::any, SettingScope::global, true, words};
+}
+constexpr SettingSpec tenant_number(std::string_view key, SettingKind kind, std::string_view value,
+                                    std::string_view unit, std::string_view minimum, std::string_view maximum,
+                                    std::string_view words) {
+  return {key,   kind, value, unit, minimum, maximum, {}, SettingShape::any, SettingScope::tenant,
+          false, words};
+}
+constexpr SettingSpec tenant_text(std::string_view key, SettingKind kind, std::string_view value,
+                                  SettingShape shape, std::string_view words) {
+  return {key, kind, value, "", "", "", {}, shape, SettingScope::tenant, false, words};
+}
+
+using enum SettingKind;
+
+inline constexpr auto kAll = std::to_array<SettingSpec>({
+    {"server.listen",
+     text,
+     "127.0.0.1:8080",
+     "",
+     "",
+     "",
+     {},
+     SettingShape::address,
+     SettingScope::global,
+     true,
+     "Address and port the server listens on. Port 0 takes a free one."},
+    global_number("server.workers", integer, "8", "threads", "1", "256",
+                  "Threads that answer HTTP requests."),
+    global_number("shutdown.drain", duration, "60s", "", "1s", "10m",
+                  "How long work under way may take to finish after a request to stop."),
+    {"log.level", choice, "info", "", "", "", kLogLevels, SettingShape::any, SettingScope::global, true,
+     "The least severe messages that are logged."},
+
+    global_number("store.cache_bytes", bytes, "32MiB", "", "1MiB", "16GiB",
+                  "Page cache of the store's writer; each reader has a quarter of it."),
+    global_number("store.group_limit", integer, "32", "transactions", "1", "1024",
+                  "Transactions committed with one sync to disk, at most."),
+
+    tenant_number("mapping.page_records", integer, "200", "records", "1", "200",
+                  "Records a page of raw data holds, at most."),
+    tenant_number("mapping.page_bytes", bytes, "1MiB", "", "16KiB", "8MiB",
+                  "Size of a page of raw data, at most; a single larger record has a page of its own."),
+    global_number("mapping.batch_records", integer, "1000", "records", "1", "10000",
+                  "Records a consumer handles in one transaction, at most."),
+    global_number("mapping.prefetch", integer, "8", "messages", "1", "1000",
+                  "Messages a consumer takes from its queue at once, at most."),
+    global_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
+                  "A message delivered more often than this goes to the dead letters."),
+
+    global_number("retry.first", duration, "1s", "", "10ms", "1h",
+                  "Pause before the second try of a failed message; it doubles with each further try."),
+    global_number("retry.longest", duration, "60s", "", "10ms", "1d",
+                  "The pause between two tries never grows past this."),
+
+    global_number("workers.data_raw", integer, "2", "threads", "1", "64",
+                  "Consumers that map raw data to shards."),
+    global_number("workers.relations", integer, "1", "threads", "1", "64",
+                  "Consumers that resolve relations between shards."),
+    global_number("workers.analytics", integer, "1", "threads", "1", "64", "Consumers that assess deals."),
+
+    tenant_text("tenant.timezone", text, "UTC", SettingShape::time_zone,
+                "The time zone in which the organisation's days begin, as an IANA name."),
+    tenant_number("tenant.fiscal_year_start_month", integer, "1", "month", "1", "12",
+                  "The month the fiscal year begins with; fiscal quarters follow from it."),
+    tenant_text("tenant.base_currency", text, "auto", SettingShape::currency,
+                "The currency sums are given in. auto: the most frequent one of the deals."),
+    tenant_text("tenant.language", text, "en", SettingShape::language,
+                "The language texts are expected in where a record does not say."),
+    tenant_text("tenant.mail_domains", list, "", SettingShape::domain,
+                "The organisation's own mail domains, which tell colleagues from customers."),
+    tenant_text("tenant.product_names", list, "", SettingShape::any,
+                "The organisation's own product names, as they appear in texts."),
+
+    tenant_number(
+        "forecast.simulations", integer, "2000", "runs", "100", "100000",
+        "Simulated outcomes a forecast is drawn from. More runs give steadier tails and take longer."),
+    tenant_number("deals.stale_data_days", integer, "90", "days", "1", "3650",
+                  "Data whose newest change is older than this is called out as stale."),
+    tenant_number("risk.silence_warn_days", integer, "14", "days", "1", "365",
+                  "Days without a sign of life from the customer before a deal gets a warning."),
+    tenant_number("risk.silence_days", integer, "21", "days", "1", "365",
+                  "Days without a sign of life from the customer before a deal counts as at risk."),
+    tenant_number("risk.push_warn_days", integer, "30", "days", "1", "365",
+                  "Days a close date was pushed back by before a deal gets a warning."),
+    tenant_number("risk.amount_cut", fraction, "0.2", "share of the amount", "0.01", "1",
+                  "A fall of the amount by this share is a risk: 0.2 is a fifth."),
+});
+
+}  // namespace setting_table
+
+constexpr std::span<const SettingSpec> setting_specs() {
+  return setting_table::kAll;
+}
+
+}  // namespace castiel

@@ -1,0 +1,44 @@
+#pragma once
+// The threads that step consumers. Owned by the composition root; start() and stop() from one thread.
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "messaging/consumer.hpp"
+
+namespace castiel::messaging {
+
+class WorkerPool {
+ public:
+  WorkerPool(Broker& broker, const Clock& clock, telemetry::Log log) : broker_(&broker), clock_(&clock), log_(std::move(log)) {}
+  ~WorkerPool() { stop(); }
+
+  void add(Consumer& consumer, int threads) { entries_.push_back({&consumer, threads}); }
+  void start();
+  // Lets every step that is running finish, takes no new one, and returns when all threads ended. What is still in the
+  // queues stays there for the next start.
+  void stop();
+  int threads_of(std::string_view queue) const;
+  bool running() const { return running_; }
+
+ private:
+  struct Entry {
+    Consumer* consumer;
+    int threads;
+  };
+  void work(Consumer& consumer);
+
+  Broker* broker_;
+  const Clock* clock_;
+  telemetry::Log log_;
+  std::vector<Entry> entries_;
+  std::vector<std::jthread> threads_;
+  std::atomic<bool> running_ = false;
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+};
+
+}  // namespace castiel::messaging

@@ -1,0 +1,145 @@
+#include "sync/import_service.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace castiel::sync {
+
+namespace {
+constexpr auto kIdlePoll = std::chrono::milliseconds(50);    // between looks whether the flow is idle
+constexpr auto kPauseAfterError = std::chrono::seconds(2);   // transient errors are tried again for as long as the server runs
+}  // namespace
+
+struct ImportService::Impl {
+  ImportParts parts;
+  telemetry::Log log;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::unique_ptr<ImportJob>> waiting;
+  std::vector<CorrelationId> active;
+  std::vector<std::jthread> threads;
+  bool stopping = false;
+
+  bool pause(Duration d) {
+    std::unique_lock lock(mutex);
+    return !changed.wait_for(lock, d, [this] { return stopping; });
+  }
+
+  void work() {
+    for (;;) {
+      std::unique_ptr<ImportJob> job;
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [this] { return stopping || !waiting.empty(); });
+        if (stopping) return;
+        job = std::move(waiting.front());
+        waiting.pop_front();
+      }
+      run(*job);
+      std::lock_guard lock(mutex);
+      std::erase(active, job->correlation());
+    }
+  }
+
+  void run(ImportJob& job) {
+    bool all_read = false;
+    while (pause(Duration(0))) {
+      if (all_read) {
+        const auto done = job.finish_if_idle();
+        if (done && *done) {
+          log.info("import_done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
+          return;
+        }
+        if (!pause(done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
+        continue;
+      }
+      const auto progress = job.step();
+      if (!progress) {
+        log.warn("import_step_failed", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}, {"code", progress.error().code},
+                                        {"message", progress.error().describe()}});
+        if (progress.error().cls == ErrorClass::permanent) {
+          (void)job.fail(progress.error());
+          return;
+        }
+        if (!pause(kPauseAfterError)) return;
+      } else if (*progress == ImportJob::Progress::waiting) {
+        if (!pause(kIdlePoll)) return;
+      } else if (*progress == ImportJob::Progress::all_read) {
+        all_read = true;
+      }
+    }
+  }
+
+  Result<CorrelationId> enqueue(std::unique_ptr<ImportJob> job) {
+    std::lock_guard lock(mutex);
+    const auto id = job->correlation();
+    if (std::ranges::find(active, id) != active.end()) return id;  // the same paths are being imported already
+    if (waiting.size() >= static_cast<std::size_t>(kMaxWaiting)) {
+      return transient("too_many_imports", "too many imports are waiting: try again when some are done");
+    }
+    active.push_back(id);
+    waiting.push_back(std::move(job));
+    changed.notify_all();
+    return id;
+  }
+};
+
+ImportService::ImportService(ImportParts parts, telemetry::Log log) : impl_(std::make_unique<Impl>()) {
+  impl_->parts = parts;
+  impl_->log = std::move(log);
+  for (int i = 0; i < kMaxRunning; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
+}
+
+ImportService::~ImportService() { stop(); }
+
+Result<CorrelationId> ImportService::start(TenantId tenant, ImportOptions options) {
+  CASTIEL_ASSIGN(auto job, ImportJob::start(impl_->parts, std::move(tenant), std::move(options)));
+  return impl_->enqueue(std::move(job));
+}
+
+Result<> ImportService::resume(const TenantId& tenant) {
+  CASTIEL_ASSIGN(const auto reader, impl_->parts.store->read(tenant));
+  CASTIEL_ASSIGN(const auto runs, reader->import_runs(50));
+  for (const auto& run : runs) {
+    if (run.status != "running") continue;
+    const auto detail = parse_json(run.detail);
+    if (!detail || !detail->is_object()) continue;
+    const auto& o = detail->get_object();
+    ImportOptions options;
+    if (const auto* paths = get_array(o, "paths")) {
+      for (const auto& path : *paths) {
+        if (path.is_string()) options.paths.emplace_back(path.get_string());
+      }
+    }
+    options.source_map = string_or(o, "sourceMap");
+    options.source_map_name = string_or(o, "sourceMapName");
+    options.again = bool_or(o, "again", false);
+    options.time_zone = string_or(o, "timeZone", "UTC");
+    options.default_currency = string_or(o, "defaultCurrency");
+    if (const auto integration = string_or(o, "integration"); !integration.empty()) options.integration = IntegrationId(integration);
+    auto started = start(tenant, std::move(options));
+    if (!started) {
+      impl_->log.warn("import_not_resumed", {{"tenant", tenant}, {"correlationId", run.correlation}, {"code", started.error().code},
+                                             {"message", started.error().describe()}});
+    } else {
+      impl_->log.info("import_resumed", {{"tenant", tenant}, {"correlationId", *started}});
+    }
+  }
+  return {};
+}
+
+void ImportService::stop() {
+  {
+    std::lock_guard lock(impl_->mutex);
+    if (impl_->stopping) return;
+    impl_->stopping = true;
+    impl_->changed.notify_all();
+  }
+  impl_->threads.clear();
+}
+
+}  // namespace castiel::sync

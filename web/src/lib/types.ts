@@ -1,0 +1,337 @@
+// The shapes the HTTP API answers with. Money is a decimal string; nothing here is a float of money.
+
+export interface Money {
+  amount: string | null;
+  currency: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Tenant {
+  tenant: string;
+  createdAt: string;
+  shards: Record<string, number>;
+}
+
+export type AsOfReason = 'now' | 'newest_change' | string;
+
+export interface StageRow {
+  stage: string;
+  order: number;
+  count: number;
+  amount: Money;
+  weighted: Money;
+}
+
+export interface ForecastRow {
+  period: string;
+  start: string;
+  end: string;
+  group: string | null;
+  won: Money;
+  open: number;
+  pipeline: Money;
+  weighted: Money;
+  p10: Money;
+  p50: Money;
+  p90: Money;
+}
+
+export interface CalibrationBin {
+  from: number;
+  to: number;
+  predicted: number;
+  observed: number;
+  n: number;
+}
+
+export interface Quality {
+  basis: string;
+  n: number;
+  won: number;
+  brier: number | null;
+  baseRateBrier: number | null;
+  ece: number | null;
+  auc: number | null;
+  calibration: CalibrationBin[];
+  method: string;
+  note: string;
+}
+
+export type ChangeKind = 'stage' | 'amount' | 'closeDate' | 'created' | 'won' | 'lost' | 'owner' | 'status' | 'field' | 'other';
+
+export interface RecentChange {
+  at: string;
+  dealId: string;
+  dealName: string;
+  field: string | null;
+  from: unknown;
+  to: unknown;
+  kind: ChangeKind;
+}
+
+export interface SystemSummary {
+  status: 'ok' | 'degraded' | string;
+  queued: number;
+  deadLetters: number;
+  lastImport: { correlationId: string; finishedAt: string; records: number } | null;
+}
+
+export interface Overview {
+  tenant: string;
+  asOf: string;
+  asOfReason: AsOfReason;
+  currency: string;
+  pipeline: { open: number; amount: Money; weighted: Money; byStage: StageRow[] };
+  forecast: ForecastRow | null;
+  forecastPeriods: ForecastRow[];
+  won: { count: number; amount: Money; winRate: number | null };
+  atRisk: DealSummary[];
+  changes: RecentChange[];
+  quality: Quality | null;
+  system: SystemSummary;
+}
+
+export interface Probability {
+  value: number;
+  low: number;
+  high: number;
+  basis: 'tenant' | 'blend' | 'prior' | string;
+  n: number;
+}
+
+export type RiskLevel = 'low' | 'medium' | 'high';
+
+export interface Risk {
+  score: number;
+  level: RiskLevel;
+}
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+export interface DealSummary {
+  id: string;
+  externalId: string;
+  integration: string;
+  name: string;
+  account: Named | null;
+  owner: Named | null;
+  team: string | null;
+  stage: string;
+  stageOrder: number;
+  status: 'open' | 'won' | 'lost';
+  amount: Money;
+  createdDate: string | null;
+  closeDate: string | null;
+  age: number | null;
+  stageAge: number | null;
+  lastActivity: string | null;
+  probability: Probability | null;
+  risk: Risk | null;
+  topFactor: string | null;
+  nextStep: string | null;
+}
+
+export interface Evidence {
+  kind: 'change' | 'field' | 'absence' | 'cohort' | string;
+  text: string;
+  field?: string | null;
+  from?: unknown;
+  to?: unknown;
+  at?: string | null;
+  correlationId?: string | null;
+}
+
+export interface ProbabilityFactor {
+  feature: string;
+  label: string;
+  value: string;
+  effect: number;
+  evidence: Evidence[];
+}
+
+export interface RiskFactor {
+  id: string;
+  label: string;
+  points: number;
+  detail: string;
+  evidence: Evidence[];
+}
+
+export interface Recommendation {
+  id: string;
+  title: string;
+  reason: string;
+  priority: 'high' | 'medium' | 'low';
+  evidence: Evidence[];
+}
+
+export interface Contact {
+  id: string;
+  name: string;
+  title: string | null;
+  email: string | null;
+  role: string | null;
+}
+
+export interface Source {
+  file: string | null;
+  line: number | null;
+  integration: string;
+  correlationId: string | null;
+}
+
+export interface Deal extends Omit<DealSummary, 'probability' | 'risk'> {
+  probability: (Probability & { factors: ProbabilityFactor[] }) | null;
+  risk: (Risk & { factors: RiskFactor[] }) | null;
+  recommendations: Recommendation[];
+  contacts: Contact[];
+  data: Record<string, unknown>;
+  source: Source | null;
+}
+
+export interface TimelineItem {
+  at: string;
+  recordedAt: string;
+  kind: ChangeKind;
+  title: string;
+  field: string | null;
+  from: unknown;
+  to: unknown;
+  origin: string | null;
+  correlationId: string | null;
+}
+
+export interface Forecast {
+  asOf: string;
+  asOfReason: AsOfReason;
+  currency: string;
+  simulations: number;
+  items: ForecastRow[];
+  quality: Quality | null;
+}
+
+export interface BacktestPoint {
+  asOf: string;
+  period: string;
+  p10: Money;
+  p50: Money;
+  p90: Money;
+  weighted: Money;
+  actual: Money;
+  inside: boolean;
+}
+
+export interface Backtest {
+  items: BacktestPoint[];
+  coverage: number | null;
+  n: number;
+  brier: number | null;
+  baseRateBrier: number | null;
+  note: string;
+}
+
+export interface ImportProblem {
+  file: string | null;
+  line: number | null;
+  code: string;
+  message: string;
+}
+
+export interface UnderstoodColumn {
+  column: string;
+  field: string | null;
+  confidence: number;
+  why: string;
+}
+
+export interface UnderstoodFile {
+  file: string;
+  entity: string | null;
+  integration: string | null;
+  records: number;
+  columns: UnderstoodColumn[];
+}
+
+export interface ImportJob {
+  correlationId: string;
+  tenant: string;
+  status: 'running' | 'done' | 'failed';
+  startedAt: string;
+  finishedAt: string | null;
+  paths: string[];
+  files: { read: number; skipped: number; failed: number; total: number };
+  records: { read: number; mapped: number; deadLettered: number; quarantined: number };
+  shards: Record<string, { created: number; updated: number; unchanged: number }>;
+  problems: ImportProblem[];
+  problemCount: number;
+  bytes: { read: number; total: number };
+  rate: number | null;
+  remaining: number | null;
+  understood: UnderstoodFile[];
+}
+
+export interface Queue {
+  name: string;
+  ready: number;
+  claimed: number;
+  delayed: number;
+  parked: number;
+  deadLetters: number;
+  oldestSeconds: number | null;
+  consumers: number;
+  ratePerSecond: number | null;
+}
+
+export interface DeadLetter {
+  id: string;
+  tenant: string;
+  queue: string;
+  type: string;
+  at: string;
+  deliveries: number;
+  code: string;
+  message: string;
+  pointer: string | null;
+  key: string | null;
+  correlationId: string | null;
+  size: number;
+  state: 'dead' | 'replayed' | 'purged';
+}
+
+export interface DeadLetterDetail extends DeadLetter {
+  payload: string;
+  errors: { at: string; code: string; message: string }[];
+}
+
+export interface TraceItem {
+  at: string;
+  stage: string;
+  kind: 'event' | 'retry' | 'dead_letter' | 'shard' | 'insight' | 'ledger';
+  type: string;
+  id: string;
+  text: string;
+  count: number | null;
+}
+
+export interface LedgerRow {
+  stage: string;
+  in: number;
+  out: number;
+  effects: number;
+  unchanged: number;
+  dead: number;
+  parked: number;
+}
+
+export interface Trace {
+  correlationId: string;
+  items: TraceItem[];
+  ledger: LedgerRow[];
+}
