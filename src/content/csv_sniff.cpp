@@ -242,7 +242,7 @@ std::size_t csv_footer_offset(std::string_view tail, const CsvDialect& dialect, 
     }
     const std::string word = lower(first.substr(0, 40));
     const bool totals = starts_with_any(word, kTotals) &&
-                        (fields.size() != columns || (filled * 2 <= columns && trim(fields.front()) == first));
+                        (fields.size() != columns || (filled <= (columns + 1) / 2 && trim(fields.front()) == first));
     const bool spoken = fields.size() <= 2 && starts_with_any(word, kClosing);
     if (totals || spoken) {
       footer = begin;

@@ -67,26 +67,35 @@ void EncodingDetector::push(std::string_view bytes) {
   for (std::size_t i = 0; head_size_ < head_.size() && i < bytes.size(); ++i) head_[head_size_++] = bytes[i];
   std::size_t i = 0;
   if (carry_size_ > 0) {
-    const std::size_t wanted = wanted_length(static_cast<unsigned char>(carry_[0]));
+    // What was carried, with as much of this chunk as its last sequence could need.
+    const std::size_t carried = carry_size_;
     std::array<char, 8> joined{};
-    std::copy_n(carry_.begin(), carry_size_, joined.begin());
-    const std::size_t taken = std::min(bytes.size(), wanted - carry_size_);
-    std::copy_n(bytes.data(), taken, joined.begin() + carry_size_);
-    const std::size_t size = carry_size_ + taken;
-    if (size < wanted) {
-      std::copy_n(joined.begin(), size, carry_.begin());
-      carry_size_ = static_cast<std::uint32_t>(size);
-      size_ += bytes.size();
-      return;
-    }
-    if (const auto length = utf8_sequence_length({joined.data(), size}); length == size) {
-      ++valid_;
-      i = taken;
-    } else {
-      // The bytes carried were the start of no sequence; those of this chunk are looked at on their own.
-      ++invalid_;
+    std::copy_n(carry_.begin(), carried, joined.begin());
+    const std::size_t added = std::min<std::size_t>(bytes.size(), 4);
+    std::copy_n(bytes.data(), added, joined.begin() + static_cast<std::ptrdiff_t>(carried));
+    const std::string_view both(joined.data(), carried + added);
+    std::size_t k = 0;
+    while (k < carried) {
+      const auto c = static_cast<unsigned char>(both[k]);
+      if (c < 0x80) {
+        if (c == 0) ++nul_[(size_ - carried + k) & 1];
+        else if (is_control(c)) ++control_;
+        ++k;
+        continue;
+      }
+      if (k + wanted_length(c) > both.size()) {
+        carry_size_ = static_cast<std::uint32_t>(both.size() - k);
+        std::copy_n(both.data() + k, carry_size_, carry_.begin());
+        size_ += bytes.size();
+        return;
+      }
+      const std::size_t length = utf8_sequence_length(both.substr(k));
+      if (length == 0) ++invalid_;
+      else ++valid_;
+      k += std::max<std::size_t>(1, length);
     }
     carry_size_ = 0;
+    i = k - carried;
   }
   while (i < bytes.size()) {
     if (i + kBlock <= bytes.size() && is_ascii_block(bytes.data() + i)) {
@@ -124,7 +133,11 @@ void EncodingDetector::push(std::string_view bytes) {
 
 Result<DetectedEncoding> EncodingDetector::finish() {
   const std::string_view head(head_.data(), head_size_);
-  if (carry_size_ > 0) ++invalid_;
+  for (std::uint32_t k = 0; k < carry_size_; ++k) {
+    const auto c = static_cast<unsigned char>(carry_[k]);
+    if (c >= 0x80) ++invalid_;
+    else if (is_control(c)) ++(c == 0 ? nul_[(size_ - carry_size_ + k) & 1] : control_);
+  }
   carry_size_ = 0;
   if (head.starts_with("\xEF\xBB\xBF")) return DetectedEncoding{Encoding::utf8, 3, invalid_ == 0 && nul_[0] + nul_[1] == 0};
   // FF FE 00 00 would be UTF-32, which no tool in question writes: as UTF-16 it is a NUL, and so binary.
