@@ -5,7 +5,9 @@
 
 namespace castiel::connectors {
 
-std::string_view to_string(SourceFormat format) { return format == SourceFormat::csv ? "csv" : "json"; }
+std::string_view to_string(SourceFormat format) {
+  return format == SourceFormat::csv ? "csv" : "json";
+}
 
 const ColumnMapping* RecordMapping::column_for(std::string_view field) const {
   const auto it = std::ranges::find(columns, field, &ColumnMapping::field);
@@ -52,7 +54,8 @@ Result<RecordMapping> record_mapping_from_json(const json::object& object) {
     column.column = string_or(*entry, "column");
     column.field = string_or(*entry, "field");
     column.why = string_or(*entry, "why");
-    if (const auto* confidence = entry->if_contains("confidence"); confidence != nullptr && confidence->is_number()) {
+    if (const auto* confidence = entry->if_contains("confidence");
+        confidence != nullptr && confidence->is_number()) {
       column.confidence = confidence->to_number<double>();
     }
     mapping.columns.push_back(std::move(column));

@@ -59,7 +59,8 @@ std::vector<Column> read_columns(const TableSample& sample) {
       }
     }
     for (std::size_t r = 0; r < sample.rows.size() && column.values.size() < kJudgedValues; ++r) {
-      if (i < sample.rows[r].size() && !content::is_missing(sample.rows[r][i])) column.values.push_back(sample.rows[r][i]);
+      if (i < sample.rows[r].size() && !content::is_missing(sample.rows[r][i]))
+        column.values.push_back(sample.rows[r][i]);
     }
     columns.push_back(std::move(column));
   }
@@ -71,8 +72,8 @@ bool has_key(const std::vector<Column>& columns, std::string_view key) {
 }
 
 std::size_t count_keys(const std::vector<Column>& columns, std::string_view keys) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(columns, [&](const Column& column) { return impl::key_rank(keys, column.key) >= 0; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      columns, [&](const Column& column) { return impl::key_rank(keys, column.key) >= 0; }));
 }
 
 std::string lower(std::string_view text) {
@@ -86,19 +87,31 @@ std::string lower(std::string_view text) {
 // Which tool wrote the table. By its own columns; else by the path; else "files".
 std::string find_integration(const std::vector<Column>& columns, std::string_view file) {
   std::map<std::string, double> score;
-  score["salesforce"] = 2.0 * static_cast<double>(count_keys(columns, " systemmodstamp lastmodifiedbyid currencyisocode stagename ownerid "
-                                                                      "billingstreet billingcity timezonesidkey userroleid "
-                                                                      "forecastcategoryname opportunityowner "));
+  score["salesforce"] = 2.0 * static_cast<double>(count_keys(
+                                  columns,
+                                  " systemmodstamp lastmodifiedbyid currencyisocode stagename ownerid "
+                                  "billingstreet billingcity timezonesidkey userroleid "
+                                  "forecastcategoryname opportunityowner "));
   score["hubspot"] =
-      2.0 * static_cast<double>(count_keys(columns, " recordid dealowner companyowner contactowner associatedcompanyids associatedcompany associatedcontactids "
-                                                    "lifecyclestage companydomainname hsobjectid hubspotownerid dealstage dealname numberofassociateddeals "
-                                                    "numberofassociatedcontacts hslastmodifieddate mainteam additionalteams hubspotteam dealcurrencycode "));
-  score["pipedrive"] = static_cast<double>(
-      count_keys(columns, " orgid personid stageid pipelineid addtime updatetime stagechangetime expectedclosedate wontime losttime "
-                          "orgidvalue personidvalue employeecount nextactivitydate "));
-  score["dynamics"] = 2.0 * static_cast<double>(count_keys(columns, " estrevenue potentialcustomer estimatedvalue estimatedclosedate closeprobability statecode "
-                                                                    "statuscode owneridvalue emailaddress1 telephone1 transactioncurrencyidvalue "
-                                                                    "customeridvalue parentcustomeridvalue versionnumber websiteurl systemuserid estclosedate "));
+      2.0 * static_cast<double>(count_keys(columns,
+                                           " recordid dealowner companyowner contactowner "
+                                           "associatedcompanyids associatedcompany associatedcontactids "
+                                           "lifecyclestage companydomainname hsobjectid hubspotownerid "
+                                           "dealstage dealname numberofassociateddeals "
+                                           "numberofassociatedcontacts hslastmodifieddate mainteam "
+                                           "additionalteams hubspotteam dealcurrencycode "));
+  score["pipedrive"] =
+      static_cast<double>(count_keys(columns,
+                                     " orgid personid stageid pipelineid addtime updatetime stagechangetime "
+                                     "expectedclosedate wontime losttime "
+                                     "orgidvalue personidvalue employeecount nextactivitydate "));
+  score["dynamics"] =
+      2.0 * static_cast<double>(count_keys(
+                columns,
+                " estrevenue potentialcustomer estimatedvalue estimatedclosedate closeprobability statecode "
+                "statuscode owneridvalue emailaddress1 telephone1 transactioncurrencyidvalue "
+                "customeridvalue parentcustomeridvalue versionnumber websiteurl systemuserid estclosedate "));
+  if (has_key(columns, "systemmodstamp")) score["salesforce"] += 1;
   for (const auto& column : columns) {
     if (column.name.ends_with("__c") || column.name == "attributes.type") score["salesforce"] += 3;
     if (column.name.starts_with("properties.") || column.name.starts_with("hs_")) score["hubspot"] += 3;
@@ -106,14 +119,17 @@ std::string find_integration(const std::vector<Column>& columns, std::string_vie
         impl::key_rank(" deal organization person product user activity ", column.group) >= 0) {
       score["pipedrive"] += 3;
     }
-    if (column.name.starts_with("(Do Not Modify)") || column.name.starts_with("@odata.") || column.name.ends_with(kFormatted)) {
+    if (column.name.starts_with("(Do Not Modify)") || column.name.starts_with("@odata.") ||
+        column.name.ends_with(kFormatted)) {
       score["dynamics"] += 4;
     }
     // An 18-character id of Salesforce ends in a checksum of three letters and digits.
-    if ((column.key == "id" || column.key == "opportunityid" || column.key == "accountid") && !column.values.empty()) {
+    if ((column.key == "id" || column.key == "opportunityid" || column.key == "accountid") &&
+        !column.values.empty()) {
       const std::string_view id = column.values.front();
-      if ((id.size() == 18 || id.size() == 15) && id.starts_with("00") &&
-          std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); })) {
+      if ((id.size() == 18 || id.size() == 15) && id.starts_with("00") && std::ranges::all_of(id, [](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+          })) {
         score["salesforce"] += 4;
       }
     }
@@ -139,7 +155,8 @@ std::string bare_key(const Column& column, const EntityKeys& entity) {
   constexpr std::string_view kFillers = " the of current in usd eur gbp my our latest no number ";
   std::string key;
   for (const auto& word : impl::words_of(content::without_bag(column.name))) {
-    if (word == "c" || impl::key_rank(entity.own_words, word) >= 0 || impl::key_rank(kFillers, word) >= 0) continue;
+    if (word == "c" || impl::key_rank(entity.own_words, word) >= 0 || impl::key_rank(kFillers, word) >= 0)
+      continue;
     key += name_key(word);
   }
   return key;
@@ -157,17 +174,27 @@ bool values_fit(const Column& column, model::FieldKind kind) {
   using model::FieldKind;
   switch (kind) {
     case FieldKind::money:
-    case FieldKind::decimal: return mostly(column, [](auto v) { return content::parse_amount(v).has_value(); });
-    case FieldKind::integer: return mostly(column, [](auto v) { return content::parse_integer(v).has_value(); });
-    case FieldKind::fraction: return mostly(column, [](auto v) { return content::parse_fraction(v).has_value(); });
-    case FieldKind::boolean: return mostly(column, [](auto v) { return content::parse_boolean(v).has_value(); });
+    case FieldKind::decimal:
+      return mostly(column, [](auto v) { return content::parse_amount(v).has_value(); });
+    case FieldKind::integer:
+      return mostly(column, [](auto v) { return content::parse_integer(v).has_value(); });
+    case FieldKind::fraction:
+      return mostly(column, [](auto v) { return content::parse_fraction(v).has_value(); });
+    case FieldKind::boolean:
+      return mostly(column, [](auto v) { return content::parse_boolean(v).has_value(); });
     case FieldKind::date:
-    case FieldKind::time: return mostly(column, [](auto v) { return content::parse_time_value(v).has_value(); });
-    case FieldKind::status: return mostly(column, [](auto v) { return content::parse_status(v).has_value(); });
-    case FieldKind::currency: return mostly(column, [](auto v) { return content::parse_currency(v).has_value(); });
-    case FieldKind::email: return mostly(column, [](auto v) { return v.starts_with('[') || content::parse_email(v).has_value(); });
-    case FieldKind::url: return mostly(column, [](auto v) { return content::parse_url(v).has_value(); });
-    default: return true;
+    case FieldKind::time:
+      return mostly(column, [](auto v) { return content::parse_time_value(v).has_value(); });
+    case FieldKind::status:
+      return mostly(column, [](auto v) { return content::parse_status(v).has_value(); });
+    case FieldKind::currency:
+      return mostly(column, [](auto v) { return content::parse_currency(v).has_value(); });
+    case FieldKind::email:
+      return mostly(column, [](auto v) { return v.starts_with('[') || content::parse_email(v).has_value(); });
+    case FieldKind::url:
+      return mostly(column, [](auto v) { return content::parse_url(v).has_value(); });
+    default:
+      return true;
   }
 }
 
@@ -192,17 +219,21 @@ bool has_essentials(std::string_view entity, const std::set<std::string_view>& f
     return std::ranges::any_of(names, [&](std::string_view name) { return fields.contains(name); });
   };
   namespace type = model::type;
-  if (entity == type::kOpportunity) return any({"stage", "status", "amount", "closeDate"}) && any({"id", "name"});
+  if (entity == type::kOpportunity)
+    return any({"stage", "status", "amount", "closeDate"}) && any({"id", "name"});
   if (entity == type::kAccount) return any({"name", "domain"});
   if (entity == type::kContact) return any({"email", "name", "lastName"});
   if (entity == type::kUser) return any({"email", "name", "lastName"});
   if (entity == type::kProduct) return any({"name", "code"}) && any({"price", "code", "family", "isActive"});
   const bool deal = any({"opportunityId", "opportunityName"});
-  if (entity == type::kContactRole) return deal && any({"contactId", "contactName"}) && any({"role", "isPrimary"});
-  return deal && any({"changedAt"}) && (any({"oldValue"}) || (any({"newValue"}) && any({"field"})) || any({"stage"}));
+  if (entity == type::kContactRole)
+    return deal && any({"contactId", "contactName"}) && any({"role", "isPrimary"});
+  return deal && any({"changedAt"}) &&
+         (any({"oldValue"}) || (any({"newValue"}) && any({"field"})) || any({"stage"}));
 }
 
-Choice choose(const std::vector<Column>& columns, const EntityKeys& keys, std::string_view integration, const SourceMapEntry* user) {
+Choice choose(const std::vector<Column>& columns, const EntityKeys& keys, std::string_view integration,
+              const SourceMapEntry* user) {
   const model::Entity& entity = *model::find_entity(keys.entity);
   std::map<std::string, std::size_t> groups;
   for (const auto& column : columns) ++groups[column.group];
@@ -229,15 +260,18 @@ Choice choose(const std::vector<Column>& columns, const EntityKeys& keys, std::s
       if (const int rank = impl::key_rank(field.keys, key); rank >= 0) {
         offers.push_back({i, &field, integration == "files" ? 0.9 : 1.0, rank,
                           fmt::format("{} header for {}", tool_name(integration), field.field)});
-      } else if (const int bare_rank = impl::key_rank(field.keys, bare); bare_rank >= 0 && bare != key && bare.size() >= 3) {
-        offers.push_back({i, &field, 0.7, bare_rank + 100, fmt::format("'{}' means {}", column.name, field.field)});
+      } else if (const int bare_rank = impl::key_rank(field.keys, bare);
+                 bare_rank >= 0 && bare != key && bare.size() >= 3) {
+        offers.push_back(
+            {i, &field, 0.7, bare_rank + 100, fmt::format("'{}' means {}", column.name, field.field)});
       } else if (key.size() >= 7) {
         // A typing error in a header: one edit from a known one.
         for (std::size_t from = 0; from < field.keys.size();) {
           const std::size_t end = std::min(field.keys.find(' ', from), field.keys.size());
           const std::string_view known = field.keys.substr(from, end - from);
           if (known.size() >= 7 && content::edit_distance_at_most(known, key, 1) == 1) {
-            offers.push_back({i, &field, 0.6, 200, fmt::format("'{}' is close to a header for {}", column.name, field.field)});
+            offers.push_back({i, &field, 0.6, 200,
+                              fmt::format("'{}' is close to a header for {}", column.name, field.field)});
             break;
           }
           from = end + 1;
@@ -252,7 +286,8 @@ Choice choose(const std::vector<Column>& columns, const EntityKeys& keys, std::s
     const auto* field = model::find_field(entity, offer.field->field);
     if (field == nullptr) continue;
     if (!values_fit(columns[offer.column], field->kind)) {
-      choice.notes.push_back(fmt::format("column '{}' is not taken as {}: its values do not fit", target.column, field->name));
+      choice.notes.push_back(
+          fmt::format("column '{}' is not taken as {}: its values do not fit", target.column, field->name));
       continue;
     }
     target.field = field->name;
@@ -266,7 +301,8 @@ Choice choose(const std::vector<Column>& columns, const EntityKeys& keys, std::s
   for (const auto& column : columns) {
     if (!column.group.empty() && impl::key_rank(keys.own_words, column.group) >= 0) choice.score += 0.4;
   }
-  const auto unmapped = std::ranges::count_if(choice.columns, [](const ColumnMapping& column) { return column.field.empty(); });
+  const auto unmapped =
+      std::ranges::count_if(choice.columns, [](const ColumnMapping& column) { return column.field.empty(); });
   choice.score -= 0.1 * static_cast<double>(unmapped);
   return choice;
 }
@@ -281,7 +317,8 @@ std::string declared_entity(const TableSample& sample) {
       if (type == "opportunity" || type == "account" || type == "contact" || type == "user") return type;
       if (type == "product2") return std::string(model::type::kProduct);
       if (type == "opportunitycontactrole") return std::string(model::type::kContactRole);
-      if (type == "opportunityfieldhistory" || type == "opportunityhistory") return std::string(model::type::kOpportunityChange);
+      if (type == "opportunityfieldhistory" || type == "opportunityhistory")
+        return std::string(model::type::kOpportunityChange);
     }
   }
   return {};
@@ -298,10 +335,12 @@ std::unexpected<Error> unrecognised(const TableSample& sample, std::string_view 
     seen += (seen.empty() ? "" : ", ") + (column.size() > 40 ? column.substr(0, 40) : column);
   }
   const std::string_view name = sample.file.substr(sample.file.rfind('/') + 1);
-  const std::string_view first = sample.columns.empty() ? std::string_view("Column") : std::string_view(sample.columns.front());
+  const std::string_view first =
+      sample.columns.empty() ? std::string_view("Column") : std::string_view(sample.columns.front());
   return permanent(
       "unrecognised_table",
-      fmt::format("'{}' has the columns {}, which fit no known kind of record. Say what it is in a source map: files: [{{match: \"{}\", "
+      fmt::format("'{}' has the columns {}, which fit no known kind of record. Say what it is in a source "
+                  "map: files: [{{match: \"{}\", "
                   "entity: {}, columns: {{\"{}\": id}}}}]",
                   name, seen, name, guess.empty() ? std::string_view("opportunity") : guess, first));
 }
@@ -314,7 +353,8 @@ void infer_styles(Recognition& result, const std::vector<Column>& columns, const
     if (field == nullptr) continue;
     using model::FieldKind;
     const auto& values = columns[i].values;
-    if (field->kind == FieldKind::money || field->kind == FieldKind::decimal || field->kind == FieldKind::integer) {
+    if (field->kind == FieldKind::money || field->kind == FieldKind::decimal ||
+        field->kind == FieldKind::integer) {
       numbers.insert(numbers.end(), values.begin(), values.end());
     } else if (field->kind == FieldKind::fraction) {
       fractions.insert(fractions.end(), values.begin(), values.end());
@@ -341,10 +381,13 @@ void infer_styles(Recognition& result, const std::vector<Column>& columns, const
     return date && date->ambiguous;
   };
   if (mapping.numbers == content::NumberStyle::unknown && std::ranges::any_of(numbers, doubtful_number)) {
-    result.notes.push_back("numbers such as 1.234 could be read in two ways; say 'decimal: comma' or 'point' in a source map");
+    result.notes.push_back(
+        "numbers such as 1.234 could be read in two ways; say 'decimal: comma' or 'point' in a source map");
   }
   if (mapping.dates == content::DateOrder::unknown && std::ranges::any_of(dates, doubtful_date)) {
-    result.notes.push_back("day and month of dates could be exchanged; read as month first; say 'dates: dmy' or 'mdy' in a source map");
+    result.notes.push_back(
+        "day and month of dates could be exchanged; read as month first; say 'dates: dmy' or 'mdy' in a "
+        "source map");
   }
 }
 
@@ -353,9 +396,11 @@ void infer_styles(Recognition& result, const std::vector<Column>& columns, const
 Result<Recognition> recognise(const TableSample& sample, const SourceMapEntry* user) {
   const auto columns = read_columns(sample);
   Recognition result;
-  result.mapping.integration =
-      user != nullptr && !user->integration.empty() ? user->integration : find_integration(columns, sample.file);
-  const std::string declared = user != nullptr && !user->entity.empty() ? user->entity : declared_entity(sample);
+  result.mapping.integration = user != nullptr && !user->integration.empty()
+                                   ? user->integration
+                                   : find_integration(columns, sample.file);
+  const std::string declared =
+      user != nullptr && !user->entity.empty() ? user->entity : declared_entity(sample);
   const EntityKeys* best = nullptr;
   Choice chosen;
   double second = 0;
@@ -375,7 +420,9 @@ Result<Recognition> recognise(const TableSample& sample, const SourceMapEntry* u
       second = std::max(second, choice.score);
     }
   }
-  const bool any_field = best != nullptr && std::ranges::any_of(chosen.columns, [](const auto& column) { return !column.field.empty(); });
+  const bool any_field = best != nullptr && std::ranges::any_of(chosen.columns, [](const auto& column) {
+                           return !column.field.empty();
+                         });
   if (!any_field || (declared.empty() && chosen.score < kEnough)) {
     return unrecognised(sample, best != nullptr ? best->entity : std::string_view());
   }
@@ -384,14 +431,21 @@ Result<Recognition> recognise(const TableSample& sample, const SourceMapEntry* u
   result.notes = std::move(chosen.notes);
   if (!declared.empty()) {
     result.confidence = 1;
-    result.why = user != nullptr && !user->entity.empty() ? "the source map says so" : "the records name their type";
+    result.why =
+        user != nullptr && !user->entity.empty() ? "the source map says so" : "the records name their type";
   } else {
     result.confidence = std::clamp(0.5 + (chosen.score - second) / 12, 0.5, 0.99);
     std::string fields;
     for (const auto& column : result.mapping.columns) {
       if (!column.field.empty() && fields.size() < 60) fields += (fields.empty() ? "" : ", ") + column.column;
     }
-    result.why = fmt::format("columns {} are those of {} {}", fields, best->entity == model::type::kAccount || best->entity == model::type::kOpportunity || best->entity == model::type::kOpportunityChange ? "an" : "a", best->entity);
+    result.why =
+        fmt::format("columns {} are those of {} {}", fields,
+                    best->entity == model::type::kAccount || best->entity == model::type::kOpportunity ||
+                            best->entity == model::type::kOpportunityChange
+                        ? "an"
+                        : "a",
+                    best->entity);
   }
   infer_styles(result, columns, user);
   return result;

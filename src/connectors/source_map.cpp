@@ -10,7 +10,9 @@
 namespace castiel::connectors {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // Matches one "[a-z]" at pattern[p]; moves p behind it.
 bool class_matches(std::string_view pattern, std::size_t& p, char c) {
@@ -38,7 +40,8 @@ class Reader {
   explicit Reader(std::string_view name) : name_(name) {}
 
   std::unexpected<Error> bad(const YAML::Node& node, std::string_view key, std::string_view what) const {
-    return permanent("invalid_source_map", fmt::format("{}:{}: {}: {}", name_, node.Mark().line + 1, key, what));
+    return permanent("invalid_source_map",
+                     fmt::format("{}:{}: {}: {}", name_, node.Mark().line + 1, key, what));
   }
   Result<std::string> text(const YAML::Node& node, std::string_view key) const {
     if (!node.IsScalar()) return bad(node, key, "expected one value");
@@ -57,10 +60,12 @@ class Reader {
       } else if (key == "entity") {
         CASTIEL_ASSIGN(entry.entity, text(value, key));
         entity = model::find_entity(entry.entity);
-        if (entity == nullptr) return bad(value, key, fmt::format("'{}' is none of {}", entry.entity, entity_names()));
+        if (entity == nullptr)
+          return bad(value, key, fmt::format("'{}' is none of {}", entry.entity, entity_names()));
       } else if (key == "integration") {
         CASTIEL_ASSIGN(entry.integration, text(value, key));
-        if (!parse_integration_id_like(entry.integration)) return bad(value, key, "expected a name of a-z, 0-9, '-' and '_'");
+        if (!parse_integration_id_like(entry.integration))
+          return bad(value, key, "expected a name of a-z, 0-9, '-' and '_'");
       } else if (key == "only") {
         CASTIEL_ASSIGN(const std::string only, text(value, key));
         const auto flag = content::parse_boolean(only);
@@ -71,22 +76,29 @@ class Reader {
         for (const auto& column_pair : value) {
           const YAML::Node column = column_pair.first, field = column_pair.second;
           if (!column.IsScalar()) return bad(column, key, "expected a column's name");
-          CASTIEL_ASSIGN(entry.columns[column.Scalar()], field.IsNull() ? Result<std::string>(std::string()) : text(field, key));
+          CASTIEL_ASSIGN(entry.columns[column.Scalar()],
+                         field.IsNull() ? Result<std::string>(std::string()) : text(field, key));
         }
       } else if (key == "options") {
         CASTIEL_TRY(options(value, entry));
       } else {
-        return bad(key_node, key, "unknown key: expected match, entity, integration, columns, only or options");
+        return bad(key_node, key,
+                   "unknown key: expected match, entity, integration, columns, only or options");
       }
     }
-    if (entry.match.empty()) return bad(node, "match", "is missing: a file name or pattern such as 'deals*.csv'");
+    if (entry.match.empty())
+      return bad(node, "match", "is missing: a file name or pattern such as 'deals*.csv'");
     for (const auto& [column, field] : entry.columns) {
       if (field.empty()) continue;
       const bool known = entity != nullptr
                              ? model::find_field(*entity, field) != nullptr
-                             : std::ranges::any_of(model::entities(), [&](const model::Entity& e) { return model::find_field(e, field); });
+                             : std::ranges::any_of(model::entities(), [&](const model::Entity& e) {
+                                 return model::find_field(e, field);
+                               });
       if (!known) {
-        return bad(node["columns"], column, fmt::format("'{}' is no field of {}", field, entity != nullptr ? entry.entity : "any entity"));
+        return bad(
+            node["columns"], column,
+            fmt::format("'{}' is no field of {}", field, entity != nullptr ? entry.entity : "any entity"));
       }
     }
     return entry;
@@ -100,7 +112,8 @@ class Reader {
   }
   static std::string entity_names() {
     std::string names;
-    for (const auto& entity : model::entities()) names += (names.empty() ? "" : ", ") + std::string(entity.type);
+    for (const auto& entity : model::entities())
+      names += (names.empty() ? "" : ", ") + std::string(entity.type);
     return names;
   }
 
@@ -112,10 +125,12 @@ class Reader {
       CASTIEL_ASSIGN(const std::string setting, text(value, key));
       if (key == "decimal") {
         entry.numbers = content::number_style(setting);
-        if (!entry.numbers || *entry.numbers == content::NumberStyle::unknown) return bad(value, key, "expected comma or point");
+        if (!entry.numbers || *entry.numbers == content::NumberStyle::unknown)
+          return bad(value, key, "expected comma or point");
       } else if (key == "dates") {
         entry.dates = content::date_order(setting);
-        if (!entry.dates || *entry.dates == content::DateOrder::unknown) return bad(value, key, "expected dmy, mdy or ymd");
+        if (!entry.dates || *entry.dates == content::DateOrder::unknown)
+          return bad(value, key, "expected dmy, mdy or ymd");
       } else if (key == "currency") {
         const auto code = content::parse_currency(setting);
         if (!code) return bad(value, key, code.error().message);
@@ -129,11 +144,14 @@ class Reader {
         if (!encoding) return bad(value, key, encoding.error().message);
         entry.encoding = *encoding;
       } else if (key == "delimiter") {
-        const std::string_view one = setting == "tab" || setting == "\\t" ? std::string_view("\t") : std::string_view(setting);
-        if (one.size() != 1 || one == "\"" || one == "\n" || one == "\r") return bad(value, key, "expected one character, or tab");
+        const std::string_view one =
+            setting == "tab" || setting == "\\t" ? std::string_view("\t") : std::string_view(setting);
+        if (one.size() != 1 || one == "\"" || one == "\n" || one == "\r")
+          return bad(value, key, "expected one character, or tab");
         entry.delimiter = one.front();
       } else {
-        return bad(key_node, key, "unknown key: expected decimal, dates, currency, timezone, encoding or delimiter");
+        return bad(key_node, key,
+                   "unknown key: expected decimal, dates, currency, timezone, encoding or delimiter");
       }
     }
     return {};
@@ -145,8 +163,8 @@ class Reader {
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view text) {
-  // The last "**" and the last "*" after it, each with where its match ends: after a mismatch the nearer one takes
-  // one character more, and when it may not (a '/'), the other one.
+  // The last "**" and the last "*" after it, each with where its match ends: after a mismatch the nearer one
+  // takes one character more, and when it may not (a '/'), the other one.
   struct Star {
     std::size_t after = std::string_view::npos;  // place in the pattern behind it
     std::size_t taken = 0;                       // place in the text behind what it matched
@@ -217,7 +235,8 @@ Result<SourceMap> parse_source_map(std::string_view yaml, std::string_view name)
       }
     }
   } catch (const YAML::Exception& error) {
-    return permanent("invalid_source_map", fmt::format("{}:{}: not valid YAML", name, error.mark.line + 1), error.msg);
+    return permanent("invalid_source_map", fmt::format("{}:{}: not valid YAML", name, error.mark.line + 1),
+                     error.msg);
   }
   return map;
 }

@@ -11,7 +11,8 @@ class MemoryStream final : public ByteStream {
       : bytes_(std::move(bytes)), fail_after_(fail_after) {}
   Result<std::size_t> read(std::span<char> into) override {
     if (at_ >= fail_after_) return permanent("unreadable", "the file cannot be read", "Input/output error");
-    const std::size_t count = std::min<std::size_t>(into.size(), bytes_->size() - std::min<std::uint64_t>(at_, bytes_->size()));
+    const std::size_t count =
+        std::min<std::size_t>(into.size(), bytes_->size() - std::min<std::uint64_t>(at_, bytes_->size()));
     std::copy_n(bytes_->data() + std::min<std::uint64_t>(at_, bytes_->size()), count, into.data());
     at_ += count;
     return count;
@@ -34,7 +35,9 @@ void MemoryFileSystem::put(const std::string& path, std::string bytes) {
   files_[path] = std::make_shared<const std::string>(std::move(bytes));
 }
 
-void MemoryFileSystem::link(const std::string& path, std::string target) { links_[path] = std::move(target); }
+void MemoryFileSystem::link(const std::string& path, std::string target) {
+  links_[path] = std::move(target);
+}
 
 std::string MemoryFileSystem::resolve(const std::string& path) const {
   std::string at = path;

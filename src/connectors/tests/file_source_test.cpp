@@ -56,7 +56,8 @@ std::string open_error(const std::string& name, std::string bytes) {
 
 TEST(FileReader, reads_records_with_keys_lines_and_verbatim_text) {
   MemoryFileSystem files;
-  const std::string bytes = "\xEF\xBB\xBF" + std::string(kHeader) + "1,\"A\nB\",Won,5,2017-01-02\r\n2,C,Lost,7,2017-01-03\n";
+  const std::string bytes =
+      "\xEF\xBB\xBF" + std::string(kHeader) + "1,\"A\nB\",Won,5,2017-01-02\r\n2,C,Lost,7,2017-01-03\n";
   files.put("deals.csv", bytes);
   auto reader = FileReader::open(files, "deals.csv");
   ASSERT_TRUE(reader) << reader.error().message;
@@ -85,12 +86,16 @@ TEST(FileReader, says_what_a_file_is_that_it_cannot_read) {
 
 TEST(FileReader, reports_each_bad_record_and_reads_the_others) {
   MemoryFileSystem files;
-  files.put("deals.csv", std::string(kHeader) + "1,A,Won,5,2017-01-02\n2,B,Won\n,C,Won,5,2017-01-02\n1,A2,Lost,5,2017-01-02\n1,A2,Lost,5,2017-01-02\n3,\xFF,Won,5,2017-01-02\n"
-                             "4,äöüäöüäöüäöü,Won,5,2017-01-02\n5,\"x,Won,5,2017-01-02\n6,F,Won,5,2017-01-02\n");
+  files.put("deals.csv",
+            std::string(kHeader) +
+                "1,A,Won,5,2017-01-02\n2,B,Won\n,C,Won,5,2017-01-02\n1,A2,Lost,5,2017-01-02\n1,A2,Lost,5,"
+                "2017-01-02\n3,\xFF,Won,5,2017-01-02\n"
+                "4,äöüäöüäöüäöü,Won,5,2017-01-02\n5,\"x,Won,5,2017-01-02\n6,F,Won,5,2017-01-02\n");
   auto reader = FileReader::open(files, "deals.csv");
   ASSERT_TRUE(reader) << reader.error().message;
   const auto all = read_rest(*reader);
-  EXPECT_EQ(codes(all), (std::vector<std::string>{"wrong_field_count@3", "missing_id@4", "duplicate_id@5", "invalid_encoding@7", "unterminated_quote@9"}));
+  EXPECT_EQ(codes(all), (std::vector<std::string>{"wrong_field_count@3", "missing_id@4", "duplicate_id@5",
+                                                  "invalid_encoding@7", "unterminated_quote@9"}));
   EXPECT_EQ(all.records.size(), 5u);
   EXPECT_EQ(all.problems[0].source, "2,B,Won");
   EXPECT_TRUE(all.problems[0].record_lost);
@@ -101,7 +106,8 @@ TEST(FileReader, reports_each_bad_record_and_reads_the_others) {
 TEST(FileReader, leaves_out_a_reports_title_and_closing_lines) {
   MemoryFileSystem files;
   files.put("report.csv", "Deals by owner\nAs of 2017-01-01\n\n" + std::string(kHeader) +
-                              "1,A,Won,5,2017-01-02\n2,B,Won,5,2017-01-02\n\n\"Grand Totals (2 records)\"\n\"Copyright (c) 2017 x, all rights reserved.\"\n");
+                              "1,A,Won,5,2017-01-02\n2,B,Won,5,2017-01-02\n\n\"Grand Totals (2 "
+                              "records)\"\n\"Copyright (c) 2017 x, all rights reserved.\"\n");
   auto reader = FileReader::open(files, "report.csv");
   ASSERT_TRUE(reader) << reader.error().message;
   const auto all = read_rest(*reader);
@@ -134,7 +140,8 @@ std::string in_latin1(std::string_view text) {
 TEST(FileReader, goes_on_exactly_where_a_cursor_was_taken_in_any_encoding) {
   std::string text(kHeader);
   for (int i = 0; i < 3000; ++i) {
-    text += std::to_string(i) + ",\"Größe " + std::to_string(i) + (i % 7 == 0 ? "\nzweite Zeile" : "") + "\",Won,5,2017-01-02\n";
+    text += std::to_string(i) + ",\"Größe " + std::to_string(i) + (i % 7 == 0 ? "\nzweite Zeile" : "") +
+            "\",Won,5,2017-01-02\n";
     if (i % 11 == 0) text += "\n,,,,\n";
     if (i % 13 == 0) text += "bad,ü\n";
   }
@@ -171,7 +178,8 @@ TEST(FileReader, goes_on_exactly_where_a_cursor_was_taken_in_any_encoding) {
 TEST(FileReader, bounds_pages_by_records_and_bytes) {
   MemoryFileSystem files;
   std::string text(kHeader);
-  for (int i = 0; i < 10; ++i) text += std::to_string(i) + "," + std::string(1000, 'x') + ",Won,5,2017-01-02\n";
+  for (int i = 0; i < 10; ++i)
+    text += std::to_string(i) + "," + std::string(1000, 'x') + ",Won,5,2017-01-02\n";
   files.put("deals.csv", text);
   auto reader = FileReader::open(files, "deals.csv");
   ASSERT_TRUE(reader);
@@ -184,8 +192,12 @@ TEST(FileReader, bounds_pages_by_records_and_bytes) {
 
 TEST(FileReader, reads_json_of_lines_and_of_an_api) {
   MemoryFileSystem files;
-  files.put("deals.jsonl", "{\"id\":\"1\",\"properties\":{\"dealname\":\"A\",\"amount\":\"5\",\"dealstage\":\"won\",\"hs_lastmodifieddate\":\"2026-01-01T00:00:00Z\"}}\n{\"id\":\n{\"properties\":{}}\n");
-  files.put("sf.json", "{\"totalSize\":1,\"records\":[{\"attributes\":{\"type\":\"Account\"},\"Id\":\"001\",\"Name\":\"Acme\",\"Owner\":{\"Name\":\"Jo\"}}]}");
+  files.put("deals.jsonl",
+            "{\"id\":\"1\",\"properties\":{\"dealname\":\"A\",\"amount\":\"5\",\"dealstage\":\"won\",\"hs_"
+            "lastmodifieddate\":\"2026-01-01T00:00:00Z\"}}\n{\"id\":\n{\"properties\":{}}\n");
+  files.put("sf.json",
+            "{\"totalSize\":1,\"records\":[{\"attributes\":{\"type\":\"Account\"},\"Id\":\"001\",\"Name\":"
+            "\"Acme\",\"Owner\":{\"Name\":\"Jo\"}}]}");
   auto reader = FileReader::open(files, "deals.jsonl");
   ASSERT_TRUE(reader) << reader.error().message;
   const auto all = read_rest(*reader);
@@ -216,7 +228,9 @@ TEST(FileReader, reports_a_failing_disk_and_its_progress) {
 
 TEST(FileReader, gives_history_without_ids_a_key_by_content) {
   MemoryFileSystem files;
-  files.put("history.csv", "Record ID,Property,Previous value,Value,Changed at\n1,Amount,5,6,2024-05-08 15:12\n1,Amount,6,7,2024-05-09 15:12\n");
+  files.put("history.csv",
+            "Record ID,Property,Previous value,Value,Changed at\n1,Amount,5,6,2024-05-08 "
+            "15:12\n1,Amount,6,7,2024-05-09 15:12\n");
   auto reader = FileReader::open(files, "history.csv");
   ASSERT_TRUE(reader) << reader.error().message;
   const auto all = read_rest(*reader);
@@ -227,7 +241,9 @@ TEST(FileReader, gives_history_without_ids_a_key_by_content) {
 
 TEST(ListFiles, orders_skips_and_survives_loops) {
   MemoryFileSystem files;
-  for (const char* name : {"in/deals.csv", "in/sub/OpportunityFieldHistory.csv", "in/accounts.csv", "in/users.csv", "in/.hidden/x.csv", "in/contacts.csv"}) files.put(name, "x");
+  for (const char* name : {"in/deals.csv", "in/sub/OpportunityFieldHistory.csv", "in/accounts.csv",
+                           "in/users.csv", "in/.hidden/x.csv", "in/contacts.csv"})
+    files.put(name, "x");
   files.put("in/empty.csv", "");
   files.put("in/secret/a.csv", "x");
   files.deny("in/secret");
@@ -236,10 +252,12 @@ TEST(ListFiles, orders_skips_and_survives_loops) {
   const auto listing = list_files(files, paths);
   std::vector<std::string> names;
   for (const auto& file : listing.files) names.push_back(file.path);
-  EXPECT_EQ(names, (std::vector<std::string>{"in/users.csv", "in/accounts.csv", "in/contacts.csv", "in/deals.csv", "in/sub/OpportunityFieldHistory.csv"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"in/users.csv", "in/accounts.csv", "in/contacts.csv",
+                                             "in/deals.csv", "in/sub/OpportunityFieldHistory.csv"}));
   std::multiset<std::string> problems;
   for (const auto& problem : listing.problems) problems.insert(problem.code + " " + problem.file);
-  EXPECT_EQ(problems, (std::multiset<std::string>{"empty_file in/empty.csv", "unreadable gone", "unreadable in/secret"}));
+  EXPECT_EQ(problems, (std::multiset<std::string>{"empty_file in/empty.csv", "unreadable gone",
+                                                  "unreadable in/secret"}));
 }
 
 // The machine's own files.
@@ -250,7 +268,8 @@ std::filesystem::path test_data() {
 }
 
 TEST(LocalFiles, are_read_as_memory_is) {
-  const auto folder = std::filesystem::temp_directory_path() / ("castiel-files-" + std::to_string(::getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("castiel-files-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder / "sub");
   std::ofstream(folder / "sub" / "deals.csv") << kHeader << "1,A,Won,5,2017-01-02\n";
   std::filesystem::create_directory_symlink(folder, folder / "sub" / "loop");
@@ -281,9 +300,11 @@ TEST(LocalFiles, the_maven_tables_are_recognised) {
     const auto all = read_rest(*reader);
     EXPECT_TRUE(all.problems.empty()) << file.path;
     counts[reader->mapping().entity] += all.records.size();
-    for (const auto& column : reader->mapping().columns) EXPECT_FALSE(column.field.empty()) << file.path << ": " << column.column;
+    for (const auto& column : reader->mapping().columns)
+      EXPECT_FALSE(column.field.empty()) << file.path << ": " << column.column;
   }
-  EXPECT_EQ(counts, (std::map<std::string, std::size_t>{{"account", 85}, {"opportunity", 4616}, {"product", 7}, {"user", 35}}));
+  EXPECT_EQ(counts, (std::map<std::string, std::size_t>{
+                        {"account", 85}, {"opportunity", 4616}, {"product", 7}, {"user", 35}}));
 }
 
 TEST(LocalFiles, the_example_workspace_is_recognised) {
@@ -301,11 +322,14 @@ TEST(LocalFiles, the_example_workspace_is_recognised) {
     EXPECT_EQ(reader->mapping().integration, vendor) << file.path;
     const auto all = read_rest(*reader);
     EXPECT_FALSE(all.records.empty()) << file.path;
-    for (const auto& problem : all.problems) EXPECT_NE(problem.code, "missing_id") << file.path << ":" << problem.line;
+    for (const auto& problem : all.problems)
+      EXPECT_NE(problem.code, "missing_id") << file.path << ":" << problem.line;
     entities.insert(vendor + " " + reader->mapping().entity);
   }
-  for (const char* wanted : {"salesforce opportunity", "salesforce account", "salesforce contact", "salesforce user", "salesforce contact_role", "salesforce opportunity_change",
-                             "hubspot opportunity", "hubspot account", "hubspot contact", "hubspot user", "hubspot opportunity_change"}) {
+  for (const char* wanted :
+       {"salesforce opportunity", "salesforce account", "salesforce contact", "salesforce user",
+        "salesforce contact_role", "salesforce opportunity_change", "hubspot opportunity", "hubspot account",
+        "hubspot contact", "hubspot user", "hubspot opportunity_change"}) {
     EXPECT_TRUE(entities.contains(wanted)) << wanted;
   }
 }

@@ -6,14 +6,16 @@
 namespace castiel::content {
 namespace {
 
-std::vector<std::pair<std::string, std::string>> read_all(std::string_view text, std::size_t chunk = 1 << 20) {
+std::vector<std::pair<std::string, std::string>> read_all(std::string_view text,
+                                                          std::size_t chunk = 1 << 20) {
   const auto start = sniff_json(text, true);
   if (!start) return {};
   JsonReader reader(start->layout, start->offset);
   std::vector<std::pair<std::string, std::string>> out;
   const auto drain = [&] {
     while (const auto* record = reader.next()) {
-      EXPECT_EQ(record->error.empty() ? text.substr(record->offset, record->source.size()) : record->source, record->source);
+      EXPECT_EQ(record->error.empty() ? text.substr(record->offset, record->source.size()) : record->source,
+                record->source);
       out.emplace_back(record->source, record->error);
     }
   };
@@ -44,7 +46,8 @@ TEST(JsonRecord, takes_the_last_of_two_members_with_one_name) {
 }
 
 TEST(JsonRecord, refuses_what_is_no_json) {
-  for (const char* text : {"", "{", "{\"a\":}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":1}x", "{'a':1}", "{\"a\":\"\\x\"}", "{\"a\":1e}", "{\"a\" 1}"}) {
+  for (const char* text : {"", "{", "{\"a\":}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":1}x", "{'a':1}",
+                           "{\"a\":\"\\x\"}", "{\"a\":1e}", "{\"a\" 1}"}) {
     EXPECT_EQ(parse_json_record(text).error().code, "invalid_json") << text;
   }
   EXPECT_EQ(parse_json_record("[1]").error().code, "unsupported");
@@ -72,7 +75,8 @@ TEST(JsonReader, reads_arrays_single_objects_and_answers_of_apis) {
   EXPECT_EQ(read_all("[{\"a\":1},\n {\"a\":\"}]\"}]\n").size(), 2u);
   EXPECT_EQ(read_all("{\n  \"a\": 1\n}\n").size(), 1u);
   EXPECT_EQ(read_all("{\n \"a\": 1\n}\n{\n \"a\": 2\n}").size(), 2u);
-  EXPECT_EQ(read_all(R"({"totalSize":2,"done":true,"records":[{"Id":"1"},{"Id":"2"}],"x":{"y":[{}]}})").size(), 2u);
+  EXPECT_EQ(
+      read_all(R"({"totalSize":2,"done":true,"records":[{"Id":"1"},{"Id":"2"}],"x":{"y":[{}]}})").size(), 2u);
   EXPECT_EQ(read_all("{\n\"results\": [\n{\"id\":\"1\",\"properties\":{\"amount\":\"5\"}}\n]\n}").size(), 1u);
   EXPECT_TRUE(read_all("[]").empty());
   EXPECT_FALSE(sniff_json("[1,2]", true));
@@ -87,13 +91,15 @@ TEST(JsonReader, skips_a_record_that_is_too_long) {
     EXPECT_EQ(records[1].second, "line_too_long");
     EXPECT_EQ(records[2].first, "{\"a\":3}");
   }
-  const auto records = read_all("[\n" + text.substr(0, 7) + "," + text.substr(8, text.size() - 17) + "," + "{\"a\":3}]", 65536);
+  const auto records = read_all(
+      "[\n" + text.substr(0, 7) + "," + text.substr(8, text.size() - 17) + "," + "{\"a\":3}]", 65536);
   ASSERT_EQ(records.size(), 3u);
   EXPECT_EQ(records[1].second, "line_too_long");
 }
 
 RC_GTEST_PROP(JsonProperty, cuts_the_same_records_from_any_chunks, ()) {
-  const auto text = *rc::gen::container<std::string>(rc::gen::element('{', '}', '[', ']', '"', '\\', ',', ':', '1', '\n', ' ', 'a'));
+  const auto text = *rc::gen::container<std::string>(
+      rc::gen::element('{', '}', '[', ']', '"', '\\', ',', ':', '1', '\n', ' ', 'a'));
   const std::string whole = "{\"a\":1}\n" + text;
   RC_ASSERT(read_all(whole) == read_all(whole, 1));
   const std::string array = "[{\"a\":1}," + text;

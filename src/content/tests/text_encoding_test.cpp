@@ -25,7 +25,10 @@ TEST(Encoding, is_found_by_mark_by_statistics_and_by_validity) {
   EXPECT_TRUE(is("plain text", Encoding::utf8, 0));
   EXPECT_TRUE(is("\xEF\xBB\xBFid,name", Encoding::utf8, 3));
   EXPECT_TRUE(is("Grüße", Encoding::utf8, 0));
-  EXPECT_TRUE(is("Gr\xFC\xDF" "e", Encoding::windows1252, 0));
+  EXPECT_TRUE(
+      is("Gr\xFC\xDF"
+         "e",
+         Encoding::windows1252, 0));
   EXPECT_TRUE(is("\xFF\xFE" + utf16(u"id,é", true), Encoding::utf16le, 2));
   EXPECT_TRUE(is("\xFE\xFF" + utf16(u"id,é", false), Encoding::utf16be, 2));
   EXPECT_TRUE(is(utf16(u"id,name,stage", true), Encoding::utf16le, 0));
@@ -42,7 +45,8 @@ TEST(Encoding, keeps_a_file_utf8_that_has_one_fault_among_many_letters) {
 }
 
 TEST(Encoding, refuses_binary_files) {
-  EXPECT_EQ(detect_encoding(std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0", 20)).error().code, "unsupported");
+  EXPECT_EQ(detect_encoding(std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0", 20)).error().code,
+            "unsupported");
   EXPECT_EQ(detect_encoding(std::string(100, '\x01')).error().code, "unsupported");
 }
 

@@ -11,23 +11,47 @@ namespace {
 std::string amount(std::string_view text, NumberStyle style = NumberStyle::unknown) {
   const auto value = parse_amount(text, style);
   if (!value) return value.error().code;
-  return value->value.str() + (value->currency.empty() ? "" : " " + value->currency) + (value->ambiguous ? " ?" : "");
+  return value->value.str() + (value->currency.empty() ? "" : " " + value->currency) +
+         (value->ambiguous ? " ?" : "");
 }
 
 TEST(Amount, reads_the_notations_of_many_countries) {
-  const std::vector<std::pair<std::string, std::string>> cases{
-      {"1,234.56", "1234.56"},   {"1.234,56", "1234.56"},       {"1 234,56", "1234.56"},
-      {"1\u00A0234,56", "1234.56"}, {"1\u202F234,56", "1234.56"}, {"1\u2009234", "1234"},
-      {"1'234.50", "1234.50"},   {"1\u2019234.50", "1234.50"},  {"12,34,567.00", "1234567.00"},
-      {"(500)", "-500"},         {"-5", "-5"},                  {"5-", "-5"},
-      {"\u22125.5", "-5.5"},     {"$-500", "-500 USD"},         {"-$500", "-500 USD"},
-      {"($1,000.50)", "-1000.50 USD"}, {"USD 3k", "3000 USD"},  {"1.5M", "1500000"},
-      {"2.5 Mio. EUR", "2500000 EUR"}, {"1.2e3", "1200"},       {"1234", "1234"},
-      {"0.125", "0.125"},        {"0,5", "0.5"},                {".5", "0.5"},
-      {"1.234.567", "1234567"},  {"1,234,567", "1234567"},      {"1.200,-", "1200 ?"},
-      {"CHF 12.50", "12.50 CHF"}, {"12,50 \u20AC", "12.50 EUR"}, {"1100.04", "1100.04"},
-      {"US$ 7", "7 USD"},        {"R$ 7,5", "7.5 BRL"},         {"100 kr", "100"},
-      {"3k\u20AC", "3000 EUR"},  {"+7", "7"},                   {"1234.567", "1234.567"}};
+  const std::vector<std::pair<std::string, std::string>> cases{{"1,234.56", "1234.56"},
+                                                               {"1.234,56", "1234.56"},
+                                                               {"1 234,56", "1234.56"},
+                                                               {"1\u00A0234,56", "1234.56"},
+                                                               {"1\u202F234,56", "1234.56"},
+                                                               {"1\u2009234", "1234"},
+                                                               {"1'234.50", "1234.50"},
+                                                               {"1\u2019234.50", "1234.50"},
+                                                               {"12,34,567.00", "1234567.00"},
+                                                               {"(500)", "-500"},
+                                                               {"-5", "-5"},
+                                                               {"5-", "-5"},
+                                                               {"\u22125.5", "-5.5"},
+                                                               {"$-500", "-500 USD"},
+                                                               {"-$500", "-500 USD"},
+                                                               {"($1,000.50)", "-1000.50 USD"},
+                                                               {"USD 3k", "3000 USD"},
+                                                               {"1.5M", "1500000"},
+                                                               {"2.5 Mio. EUR", "2500000 EUR"},
+                                                               {"1.2e3", "1200"},
+                                                               {"1234", "1234"},
+                                                               {"0.125", "0.125"},
+                                                               {"0,5", "0.5"},
+                                                               {".5", "0.5"},
+                                                               {"1.234.567", "1234567"},
+                                                               {"1,234,567", "1234567"},
+                                                               {"1.200,-", "1200 ?"},
+                                                               {"CHF 12.50", "12.50 CHF"},
+                                                               {"12,50 \u20AC", "12.50 EUR"},
+                                                               {"1100.04", "1100.04"},
+                                                               {"US$ 7", "7 USD"},
+                                                               {"R$ 7,5", "7.5 BRL"},
+                                                               {"100 kr", "100"},
+                                                               {"3k\u20AC", "3000 EUR"},
+                                                               {"+7", "7"},
+                                                               {"1234.567", "1234.567"}};
   for (const auto& [text, expected] : cases) {
     if (text == "1.200,-") continue;  // by style, below
     EXPECT_EQ(amount(text), expected) << text;
@@ -45,13 +69,15 @@ TEST(Amount, says_when_one_separator_could_be_either) {
 }
 
 TEST(Amount, refuses_what_is_none_and_names_it) {
-  for (const char* text : {"", "abc", "12 apples", "2017-03-01", "1.23.45", "1,2,3", "--5", "5 XYZ", "1..2", "$", "12:30"}) {
+  for (const char* text :
+       {"", "abc", "12 apples", "2017-03-01", "1.23.45", "1,2,3", "--5", "5 XYZ", "1..2", "$", "12:30"}) {
     EXPECT_EQ(amount(text), "invalid_amount") << text;
   }
   EXPECT_NE(parse_amount("12 apples").error().message.find("12 apples"), std::string::npos);
 }
 
-RC_GTEST_PROP(AmountProperty, every_notation_of_a_number_reads_back, (std::int32_t whole, std::uint8_t cents)) {
+RC_GTEST_PROP(AmountProperty, every_notation_of_a_number_reads_back,
+              (std::int32_t whole, std::uint8_t cents)) {
   const std::string digits = std::to_string(std::abs(std::int64_t(whole)));
   std::string us, de;
   for (std::size_t i = 0; i < digits.size(); ++i) {
@@ -69,7 +95,8 @@ RC_GTEST_PROP(AmountProperty, every_notation_of_a_number_reads_back, (std::int32
 }
 
 TEST(NumberStyle, is_inferred_from_the_column) {
-  const std::vector<std::string_view> comma{"1.234", "12,5", "7"}, point{"1,234", "1,234.5"}, none{"1.234", "5"}, both{"1,5", "1.5"};
+  const std::vector<std::string_view> comma{"1.234", "12,5", "7"}, point{"1,234", "1,234.5"},
+      none{"1.234", "5"}, both{"1,5", "1.5"};
   EXPECT_EQ(infer_number_style(comma), NumberStyle::decimal_comma);
   EXPECT_EQ(infer_number_style(point), NumberStyle::decimal_point);
   EXPECT_EQ(infer_number_style(none), NumberStyle::unknown);
@@ -78,7 +105,8 @@ TEST(NumberStyle, is_inferred_from_the_column) {
 
 std::string time(std::string_view text, DateRules rules = {}) {
   const auto value = parse_time_value(text, rules);
-  return value ? to_string(value->time) + (value->ambiguous ? " ?" : "") + (value->implausible ? " !" : "") : value.error().code;
+  return value ? to_string(value->time) + (value->ambiguous ? " ?" : "") + (value->implausible ? " !" : "")
+               : value.error().code;
 }
 
 TEST(Time, reads_the_forms_in_use) {
@@ -118,7 +146,8 @@ TEST(Time, reads_the_forms_in_use) {
 }
 
 TEST(Time, refuses_what_is_none) {
-  for (const char* text : {"", "2017-02-30", "13/13/2017", "hello", "2017", "12.5", "Mar 2017", "2017-03-01T25:00", "1-2", "1/2/3/4", "2017-03-01x"}) {
+  for (const char* text : {"", "2017-02-30", "13/13/2017", "hello", "2017", "12.5", "Mar 2017",
+                           "2017-03-01T25:00", "1-2", "1/2/3/4", "2017-03-01x"}) {
     EXPECT_EQ(time(text), "invalid_time") << text;
   }
 }
@@ -172,7 +201,8 @@ TEST(Fraction, reads_percents_and_parts) {
   EXPECT_EQ(parse_fraction("1", FractionScale::percent)->str(), "0.01");
   EXPECT_EQ(parse_fraction("1", FractionScale::unit)->str(), "1");
   EXPECT_EQ(parse_fraction("0.0")->str(), "0");
-  for (const char* text : {"101", "-5", "x", "150%"}) EXPECT_EQ(parse_fraction(text).error().code, "invalid_fraction") << text;
+  for (const char* text : {"101", "-5", "x", "150%"})
+    EXPECT_EQ(parse_fraction(text).error().code, "invalid_fraction") << text;
 }
 
 TEST(Words, are_read_as_booleans_states_currencies_and_addresses) {
@@ -186,7 +216,8 @@ TEST(Words, are_read_as_booleans_states_currencies_and_addresses) {
   EXPECT_EQ(parse_currency("US Dollar").value(), "USD");
   EXPECT_EQ(parse_currency("QQQ").error().code, "invalid_currency");
   EXPECT_EQ(parse_email(" Jane Doe <mailto:Jane.Doe@ACME.Example> ").value(), "Jane.Doe@acme.example");
-  for (const char* text : {"jane", "@acme.com", "a b@c.de", "a@b", "a@b..c"}) EXPECT_FALSE(parse_email(text)) << text;
+  for (const char* text : {"jane", "@acme.com", "a b@c.de", "a@b", "a@b..c"})
+    EXPECT_FALSE(parse_email(text)) << text;
   EXPECT_EQ(parse_url("WWW.Acme.com/About").value(), "https://www.acme.com/About");
   EXPECT_EQ(domain_of("https://www.Acme.co.uk:8080/x?y"), "acme.co.uk");
   EXPECT_EQ(domain_of("a@Acme.example"), "acme.example");
@@ -218,7 +249,8 @@ std::size_t plain_distance(const std::string& a, const std::string& b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];

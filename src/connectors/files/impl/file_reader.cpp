@@ -38,7 +38,8 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& wor
   return std::ranges::find(words, word) != words.end();
 }
 
-constexpr std::array<std::string_view, 8> kTables{"csv", "tsv", "tab", "psv", "json", "jsonl", "ndjson", "ldjson"};
+constexpr std::array<std::string_view, 8> kTables{"csv",  "tsv",   "tab",    "psv",
+                                                  "json", "jsonl", "ndjson", "ldjson"};
 // Files that may hold a table or anything else.
 constexpr std::array<std::string_view, 5> kPerhaps{"", "txt", "dat", "export", "report"};
 
@@ -52,7 +53,8 @@ class OffsetMap {
     if (encoding_ == Encoding::utf8) return;
     chunks_.emplace_back(text);
     kept_ += text.size();
-    // Records end at most kMaxRecordBytes back, so older text was part of one long line: only its length matters.
+    // Records end at most kMaxRecordBytes back, so older text was part of one long line: only its length
+    // matters.
     while (kept_ > 4 * content::kMaxRecordBytes && chunks_.size() > 1) pop_chunk();
   }
   // The offset in the file of `decoded`, which never goes back.
@@ -132,7 +134,8 @@ struct FileReader::State {
   void take(RawPage& page, std::string_view source, std::uint64_t line, Value value);
   void take_csv(RawPage& page, const content::CsvRecord& record);
   void take_json(RawPage& page, const content::JsonRecord& record);
-  void lose(RawPage& page, std::uint64_t line, std::string_view code, std::string message, std::string_view source) {
+  void lose(RawPage& page, std::uint64_t line, std::string_view code, std::string message,
+            std::string_view source) {
     page.problems.push_back({path, line, std::string(code), std::move(message),
                              std::string(source.substr(0, content::kMaxErrorSourceBytes)), true});
   }
@@ -156,14 +159,16 @@ Result<void> FileReader::State::first_pass() {
     tail.append(bytes);
     if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
     done += got;
-    if (options.progress && done - told >= kProgressBytes) options.progress(told = done, std::max(done, stream->size()));
+    if (options.progress && done - told >= kProgressBytes)
+      options.progress(told = done, std::max(done, stream->size()));
   }
   size = done;
   const auto digest = hash.finish();
   sha256 = to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
   if (size == 0) return permanent("empty_file", "'" + path + "' is empty");
   auto detected = detector.finish();
-  if (!detected) return permanent("binary_file", "'" + path + "' is binary, not a table: export it as CSV or JSON");
+  if (!detected)
+    return permanent("binary_file", "'" + path + "' is binary, not a table: export it as CSV or JSON");
   encoding = *detected;
   return {};
 }
@@ -188,14 +193,15 @@ Result<FileReader> FileReader::open(FileSystem& files, const std::string& path, 
   if (user != nullptr && user->encoding && *user->encoding != s.encoding.encoding) {
     s.encoding = {*user->encoding, 0, false};
   }
-    const bool complete = s.size <= s.head.size();
+  const bool complete = s.size <= s.head.size();
   const std::string sample = content::decode_text(s.head, s.encoding);
   const auto first = sample.find_first_not_of(" \t\r\n");
   if (first == sample.npos) {
     if (complete) return permanent("empty_file", "'" + path + "' holds only blank lines");
     return permanent("unsupported", fmt::format("'{}' begins with blank lines only", path));
   }
-  const bool json_name = extension == "json" || extension == "jsonl" || extension == "ndjson" || extension == "ldjson";
+  const bool json_name =
+      extension == "json" || extension == "jsonl" || extension == "ndjson" || extension == "ldjson";
   const bool looks_json = sample[first] == '{' || sample[first] == '[';
   auto prepared = json_name || (looks_json && !table) ? s.prepare_json(sample, complete, user)
                                                       : s.prepare_csv(sample, complete, user);
@@ -210,7 +216,8 @@ Result<FileReader> FileReader::open(FileSystem& files, const std::string& path, 
   return FileReader(std::move(state));
 }
 
-Result<void> FileReader::State::recognise_rows(const std::vector<std::vector<std::string>>& rows, const SourceMapEntry* user) {
+Result<void> FileReader::State::recognise_rows(const std::vector<std::vector<std::string>>& rows,
+                                               const SourceMapEntry* user) {
   CASTIEL_ASSIGN(recognition, recognise({path, columns, rows}, user));
   auto& mapping = recognition.mapping;
   if (user == nullptr || user->time_zone.empty()) mapping.time_zone = options.time_zone;
@@ -218,14 +225,16 @@ Result<void> FileReader::State::recognise_rows(const std::vector<std::vector<std
   return {};
 }
 
-Result<void> FileReader::State::prepare_csv(std::string_view sample, bool complete, const SourceMapEntry* user) {
+Result<void> FileReader::State::prepare_csv(std::string_view sample, bool complete,
+                                            const SourceMapEntry* user) {
   format = SourceFormat::csv;
   const auto table = content::sniff_csv(sample, complete, {user != nullptr ? user->delimiter : '\0'});
   dialect = table.dialect;
   columns = table.columns;
   if ((columns.size() < 2 || table.regularity < 0.3) && user == nullptr) {
-    return permanent("unrecognised_table", fmt::format("'{}' is no table: {} column{}, {:.0f} % of its lines alike", path, columns.size(),
-                                                       columns.size() == 1 ? "" : "s", table.regularity * 100));
+    return permanent("unrecognised_table",
+                     fmt::format("'{}' is no table: {} column{}, {:.0f} % of its lines alike", path,
+                                 columns.size(), columns.size() == 1 ? "" : "s", table.regularity * 100));
   }
   content::CsvReader reader(dialect, columns.size());
   reader.push(sample.substr(table.header_end));
@@ -237,7 +246,8 @@ Result<void> FileReader::State::prepare_csv(std::string_view sample, bool comple
     if (record->error.empty()) rows.emplace_back(record->fields.begin(), record->fields.end());
   }
   CASTIEL_TRY(recognise_rows(rows, user));
-  start.offset = encoding.bom_bytes + content::encoded_length(encoding.encoding, sample.substr(0, table.header_end));
+  start.offset =
+      encoding.bom_bytes + content::encoded_length(encoding.encoding, sample.substr(0, table.header_end));
   start.line = table.header_lines + 1;
   find_footer();
   return {};
@@ -267,10 +277,12 @@ void FileReader::State::find_footer() {
   const std::string_view lines = std::string_view(decoded).substr(first);
   const std::size_t footer = content::csv_footer_offset(lines, dialect, columns.size());
   if (footer == lines.size()) return;
-  data_end = from + content::encoded_length(encoding.encoding, std::string_view(decoded).substr(0, first + footer));
+  data_end =
+      from + content::encoded_length(encoding.encoding, std::string_view(decoded).substr(0, first + footer));
 }
 
-Result<void> FileReader::State::prepare_json(std::string_view sample, bool complete, const SourceMapEntry* user) {
+Result<void> FileReader::State::prepare_json(std::string_view sample, bool complete,
+                                             const SourceMapEntry* user) {
   format = SourceFormat::json;
   const auto found = content::sniff_json(sample, complete);
   if (!found) return permanent("unsupported", fmt::format("'{}' holds no JSON objects", path));
@@ -302,8 +314,10 @@ Result<void> FileReader::State::prepare_json(std::string_view sample, bool compl
     }
   }
   CASTIEL_TRY(recognise_rows(rows, user));
-  start.offset = encoding.bom_bytes + content::encoded_length(encoding.encoding, sample.substr(0, found->offset));
-  start.line = 1 + static_cast<std::uint64_t>(std::count(sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(found->offset), '\n'));
+  start.offset =
+      encoding.bom_bytes + content::encoded_length(encoding.encoding, sample.substr(0, found->offset));
+  start.line = 1 + static_cast<std::uint64_t>(std::count(
+                       sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(found->offset), '\n'));
   return {};
 }
 
@@ -317,8 +331,10 @@ Result<void> FileReader::State::begin(const Cursor& cursor) {
   held_json = nullptr;
   csv.reset();
   json.reset();
-  if (format == SourceFormat::csv) csv.emplace(dialect, columns.size(), cursor.offset, cursor.line);
-  else json.emplace(layout, cursor.offset, cursor.line);
+  if (format == SourceFormat::csv)
+    csv.emplace(dialect, columns.size(), cursor.offset, cursor.line);
+  else
+    json.emplace(layout, cursor.offset, cursor.line);
   decoder.emplace(encoding.encoding);
   offsets.emplace(encoding.encoding, cursor.offset);
   seen.clear();
@@ -328,7 +344,8 @@ Result<void> FileReader::State::begin(const Cursor& cursor) {
 // Gives the reader another chunk; false at the end of the data.
 Result<bool> FileReader::State::fill() {
   if (at_end) return false;
-  const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, data_end - std::min(read_to, data_end)));
+  const std::size_t wanted =
+      static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, data_end - std::min(read_to, data_end)));
   chunk.resize(kChunk);
   std::size_t got = 0;
   if (wanted > 0) {
@@ -344,12 +361,16 @@ Result<bool> FileReader::State::fill() {
     pushed = text;
   }
   offsets->add(pushed);
-  if (csv) csv->push(pushed);
-  else json->push(pushed);
+  if (csv)
+    csv->push(pushed);
+  else
+    json->push(pushed);
   if (read_to >= data_end) {
     at_end = true;
-    if (csv) csv->finish();
-    else json->finish();
+    if (csv)
+      csv->finish();
+    else
+      json->finish();
   }
   return true;
 }
@@ -359,7 +380,8 @@ void FileReader::State::take(RawPage& page, std::string_view source, std::uint64
   RawRecord record;
   record.key = keys->key(value);
   if (record.key.empty()) {
-    return lose(page, line, "missing_id", "the record has no value in " + keys->expected(recognition.mapping), source);
+    return lose(page, line, "missing_id", "the record has no value in " + keys->expected(recognition.mapping),
+                source);
   }
   record.line = line;
   record.source = source;
@@ -368,14 +390,20 @@ void FileReader::State::take(RawPage& page, std::string_view source, std::uint64
   if (seen.size() < kMaxRememberedKeys) {
     const auto [known, is_new] = seen.try_emplace(stable_hash(record.key), content_hash);
     if (!is_new && known->second != content_hash) {
-      page.problems.push_back({path, line, "duplicate_id",
-                               fmt::format("'{}' was in the file before, with other content", utf8_prefix(record.key, 80)),
-                               std::string(source.substr(0, content::kMaxErrorSourceBytes)), false});
+      page.problems.push_back(
+          {path, line, "duplicate_id",
+           fmt::format("'{}' was in the file before, with other content", utf8_prefix(record.key, 80)),
+           std::string(source.substr(0, content::kMaxErrorSourceBytes)), false});
       known->second = content_hash;
     }
   } else if (!too_many) {
     too_many = true;
-    page.problems.push_back({path, line, "too_many_ids", "duplicates after the first 1,000,000 records are not reported", {}, false});
+    page.problems.push_back({path,
+                             line,
+                             "too_many_ids",
+                             "duplicates after the first 1,000,000 records are not reported",
+                             {},
+                             false});
   }
   page.records.push_back(std::move(record));
   ++at.records;
@@ -386,23 +414,31 @@ void FileReader::State::take_csv(RawPage& page, const content::CsvRecord& record
   at.line = record.end_line;
   if (record.error == "wrong_field_count") {
     return lose(page, record.line, record.error,
-                fmt::format("the record has {} fields, the header {}", record.fields.size(), columns.size()), record.source);
+                fmt::format("the record has {} fields, the header {}", record.fields.size(), columns.size()),
+                record.source);
   }
-  if (record.error == "line_too_long") return lose(page, record.line, record.error, "the record is longer than 1 MiB", record.source);
-  if (!record.error.empty()) return lose(page, record.line, record.error, "a quote is opened here and not closed", record.source);
+  if (record.error == "line_too_long")
+    return lose(page, record.line, record.error, "the record is longer than 1 MiB", record.source);
+  if (!record.error.empty())
+    return lose(page, record.line, record.error, "a quote is opened here and not closed", record.source);
   if (!is_sound(record.source)) {
-    return lose(page, record.line, "invalid_encoding", "the record has bytes that are not valid UTF-8", record.source);
+    return lose(page, record.line, "invalid_encoding", "the record has bytes that are not valid UTF-8",
+                record.source);
   }
-  take(page, record.source, record.line, [&](std::size_t i) { return i < record.fields.size() ? record.fields[i] : std::string_view(); });
+  take(page, record.source, record.line,
+       [&](std::size_t i) { return i < record.fields.size() ? record.fields[i] : std::string_view(); });
 }
 
 void FileReader::State::take_json(RawPage& page, const content::JsonRecord& record) {
   at.offset = std::min(offsets->raw(record.end_offset), size);
   at.line = record.end_line;
-  if (record.error == "line_too_long") return lose(page, record.line, record.error, "the record is longer than 1 MiB", record.source);
-  if (!record.error.empty()) return lose(page, record.line, record.error, "the JSON is not valid", record.source);
+  if (record.error == "line_too_long")
+    return lose(page, record.line, record.error, "the record is longer than 1 MiB", record.source);
+  if (!record.error.empty())
+    return lose(page, record.line, record.error, "the JSON is not valid", record.source);
   if (!is_sound(record.source)) {
-    return lose(page, record.line, "invalid_encoding", "the record has bytes that are not valid UTF-8", record.source);
+    return lose(page, record.line, "invalid_encoding", "the record has bytes that are not valid UTF-8",
+                record.source);
   }
   const auto fields = content::parse_json_record(record.source);
   if (!fields) return lose(page, record.line, "invalid_json", fields.error().message, record.source);
@@ -436,8 +472,10 @@ Result<std::optional<RawPage>> FileReader::next_page(std::size_t max_records, st
     }
     ++records;
     bytes += size;
-    if (csv != nullptr) s.take_csv(page, *csv);
-    else s.take_json(page, *json);
+    if (csv != nullptr)
+      s.take_csv(page, *csv);
+    else
+      s.take_json(page, *json);
   }
   if (records == 0) return std::optional<RawPage>();
   page.after = s.at;
@@ -458,14 +496,32 @@ FileReader::~FileReader() = default;
 FileReader::FileReader(FileReader&&) noexcept = default;
 FileReader& FileReader::operator=(FileReader&&) noexcept = default;
 
-const std::string& FileReader::path() const { return state_->path; }
-const std::string& FileReader::sha256() const { return state_->sha256; }
-std::uint64_t FileReader::size() const { return state_->size; }
-Encoding FileReader::encoding() const { return state_->encoding.encoding; }
-SourceFormat FileReader::format() const { return state_->format; }
-const content::CsvDialect& FileReader::dialect() const { return state_->dialect; }
-const std::vector<std::string>& FileReader::columns() const { return state_->columns; }
-const Recognition& FileReader::recognition() const { return state_->recognition; }
-const RecordMapping& FileReader::mapping() const { return state_->recognition.mapping; }
+const std::string& FileReader::path() const {
+  return state_->path;
+}
+const std::string& FileReader::sha256() const {
+  return state_->sha256;
+}
+std::uint64_t FileReader::size() const {
+  return state_->size;
+}
+Encoding FileReader::encoding() const {
+  return state_->encoding.encoding;
+}
+SourceFormat FileReader::format() const {
+  return state_->format;
+}
+const content::CsvDialect& FileReader::dialect() const {
+  return state_->dialect;
+}
+const std::vector<std::string>& FileReader::columns() const {
+  return state_->columns;
+}
+const Recognition& FileReader::recognition() const {
+  return state_->recognition;
+}
+const RecordMapping& FileReader::mapping() const {
+  return state_->recognition.mapping;
+}
 
 }  // namespace castiel::connectors

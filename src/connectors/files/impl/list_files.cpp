@@ -38,7 +38,8 @@ class Walk {
     if (entry->kind == DirectoryEntry::Kind::other || !seen_.insert(identity).second) return;
     if (entry->kind == DirectoryEntry::Kind::file) return file(*entry);
     if (depth >= kMaxFolderDepth) {
-      listing_.problems.push_back({path, 0, "unreadable", "'" + path + "' is more than 64 folders deep", {}, false});
+      listing_.problems.push_back(
+          {path, 0, "unreadable", "'" + path + "' is more than 64 folders deep", {}, false});
       return;
     }
     auto inside = files_->list(path);
@@ -69,7 +70,8 @@ class Walk {
       listing_.files.push_back({entry.path, entry.size});
     } else if (!full_) {
       full_ = true;
-      listing_.problems.push_back({entry.path, 0, "unsupported", "more than 1,000,000 files: the rest is not read", {}, false});
+      listing_.problems.push_back(
+          {entry.path, 0, "unsupported", "more than 1,000,000 files: the rest is not read", {}, false});
     }
   }
   void problem(const std::string& path, const Error& error) {

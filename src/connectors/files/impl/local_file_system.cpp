@@ -44,7 +44,7 @@ class LocalStream final : public ByteStream {
 class LocalFileSystem final : public FileSystem {
  public:
   Result<DirectoryEntry> stat(const std::string& path) override {
-    struct ::stat info {};
+    struct ::stat info{};
     if (::stat(path.c_str(), &info) != 0) return unreadable(path, errno);
     DirectoryEntry entry;
     entry.path = path;
@@ -68,7 +68,7 @@ class LocalFileSystem final : public FileSystem {
     // Non-blocking, so that a pipe in a folder of exports does not hold the import up; it is refused below.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return unreadable(path, errno);
-    struct ::stat info {};
+    struct ::stat info{};
     if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
       ::close(fd);
       return permanent("unreadable", "'" + path + "' is not a file");
@@ -79,6 +79,8 @@ class LocalFileSystem final : public FileSystem {
 
 }  // namespace
 
-std::unique_ptr<FileSystem> make_local_file_system() { return std::make_unique<LocalFileSystem>(); }
+std::unique_ptr<FileSystem> make_local_file_system() {
+  return std::make_unique<LocalFileSystem>();
+}
 
 }  // namespace castiel::connectors

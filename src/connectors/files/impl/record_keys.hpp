@@ -1,5 +1,6 @@
 #pragma once
-// The identifier of a record at its source, and its modification time, from its fields. One owner, one thread.
+// The identifier of a record at its source, and its modification time, from its fields. One owner, one
+// thread.
 
 #include <string>
 #include <string_view>
