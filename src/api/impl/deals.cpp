@@ -55,6 +55,7 @@ Result<json::value> deals(Services& services, const Call& call) {
   query.sort = p.string_or("sort", "-risk");
   query.cursor = p.string_or("cursor");
   CASTIEL_ASSIGN(query.limit, limit_of(call));
+  CASTIEL_ASSIGN(query.detail, p.bool_or("detail", false));
   CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
   return services.deals.deals(*reader, query);
 }
@@ -99,6 +100,8 @@ std::vector<std::string> sortings() {
 }  // namespace
 
 std::vector<Operation> deal_operations() {
+  auto detail = text_parameter("detail", "Whole deals: factors, evidence, recommendations, contacts");
+  detail.type = Parameter::Type::boolean;
   return {
       {"overview",
        "GET",
@@ -118,8 +121,8 @@ std::vector<Operation> deal_operations() {
         text_parameter("status", "Status, open without it", {"open", "won", "lost", "all"}),
         text_parameter("q", "Text in the deal's or the account's name"),
         text_parameter("risk", "Level of risk", {"high", "medium", "low"}),
-        text_parameter("sort", "Order, '-' for descending; -risk without it", sortings()), limit_parameter(),
-        cursor_parameter()},
+        text_parameter("sort", "Order, '-' for descending; -risk without it", sortings()), detail,
+        limit_parameter(), cursor_parameter()},
        deals,
        "DealList"},
       {"deals.get",

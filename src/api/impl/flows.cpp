@@ -132,7 +132,7 @@ Result<json::value> show_letter(Services& services, const Call& call) {
   for (const auto& f : letter->errors)
     errors.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
   result["errors"] = std::move(errors);
-  CASTIEL_TRY(audit_alone(services, tenant, call, "dlq.show", id));
+  CASTIEL_TRY(audit_alone(services, tenant, call, "dlq.get", id));
   return result;
 }
 
@@ -207,7 +207,7 @@ Result<json::value> replay_letters(Services& services, const Call& call) {
   };
   if (!for_one_tenant(call)) return run();
   CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
-  return once(services, reader->tenant(), "dlq.replay_all", call, run);
+  return once(services, reader->tenant(), "dlq.replay-all", call, run);
 }
 
 Result<json::value> purge_letter(Services& services, const Call& call) {
@@ -332,7 +332,7 @@ std::vector<Operation> flow_operations() {
        {tenant_parameter(false), queue, limit_parameter(), cursor_parameter()},
        dlq,
        "List"},
-      {"dlq.show",
+      {"dlq.get",
        "GET",
        "/api/v1/dlq/{id}",
        "One of them, with the original message and all its errors",
@@ -348,7 +348,7 @@ std::vector<Operation> flow_operations() {
        {tenant_parameter(false)},
        replay_letter,
        "Object"},
-      {"dlq.replay_all",
+      {"dlq.replay-all",
        "POST",
        "/api/v1/dlq/replay",
        "Puts all of a queue or a tenant back, at most 10,000 a call",

@@ -6,8 +6,6 @@
 namespace castiel::api::impl {
 namespace {
 
-// ---- tenants
-
 Result<json::object> tenant_json(Services& services, const storage::TenantInfo& info) {
   CASTIEL_ASSIGN(const auto reader, services.store.read(info.tenant));
   CASTIEL_ASSIGN(const auto counts, reader->shard_counts());
@@ -44,8 +42,6 @@ Result<json::value> create_tenant(Services& services, const Call& call) {
   return json::object{{"tenant", tenant.str()}};
 }
 
-// ---- imports
-
 Result<json::value> imports(Services& services, const Call& call) {
   CASTIEL_ASSIGN(const auto limit, limit_of(call));
   CASTIEL_ASSIGN(const auto from, offset_of(call));
@@ -63,8 +59,12 @@ Result<json::value> imports(Services& services, const Call& call) {
 
 Result<json::value> import(Services& services, const Call& call) {
   CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
-  return sync::import_status(*reader, CorrelationId(call.parameters.string_or("correlationId")),
-                             services.clock.now());
+  return sync::import_status(*reader, CorrelationId(call.parameters.string_or("id")), services.clock.now());
+}
+
+Result<json::value> import_summary(Services& services, const Call& call) {
+  CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
+  return sync::import_summary(*reader, CorrelationId(call.parameters.string_or("id")));
 }
 
 Result<sync::ImportOptions> read_options(const Call& call, sync::ImportOptions options) {
@@ -163,12 +163,20 @@ std::vector<Operation> import_operations() {
           std::move(start),
           {"imports.get",
            "GET",
-           "/api/v1/imports/{correlationId}",
+           "/api/v1/imports/{id}",
            "How far an import is, what it understood, what went wrong",
            "imports",
            {tenant_parameter()},
            import,
-           "Import"}};
+           "Import"},
+          {"imports.summary",
+           "GET",
+           "/api/v1/imports/{id}/summary",
+           "What came of an import: the last line of `castiel import --json`",
+           "imports",
+           {tenant_parameter()},
+           import_summary,
+           "Object"}};
 }
 
 }  // namespace castiel::api::impl

@@ -154,7 +154,9 @@ Result<json::object> deals_json(const Book& book, const DealQuery& query) {
   std::ranges::partial_sort(found, found.begin() + static_cast<std::ptrdiff_t>(shown), order);
   json::array items;
   for (std::size_t i = 0; i < shown; ++i) {
-    items.push_back(deal_summary_json(book.evaluate(*found[i].row->deal), book.model.facts()));
+    const Evaluation evaluation = book.evaluate(*found[i].row->deal);
+    items.push_back(query.detail ? deal_detail_json(evaluation, book.model.facts())
+                                 : deal_summary_json(evaluation, book.model.facts()));
   }
   json::value next;
   if (shown > 0 && shown < found.size()) next = cursor_of(query.sort, found[shown - 1]);
