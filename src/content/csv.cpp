@@ -62,7 +62,9 @@ void CsvReader::push(std::string_view text) {
   buffer_.append(text);
 }
 
-void CsvReader::finish() { finished_ = true; }
+void CsvReader::finish() {
+  finished_ = true;
+}
 
 const CsvRecord* CsvReader::next() {
   for (;;) {
@@ -87,8 +89,8 @@ const CsvRecord* CsvReader::next() {
       continue;
     }
     if (parse.open_quote) return emit_first_line("unterminated_quote");
-    // A record over several lines with text after a closing quote: a stray quote has swallowed the lines after
-    // it, up to the next one that has a quote.
+    // A record over several lines with text after a closing quote: a stray quote has swallowed the lines
+    // after it, up to the next one that has a quote.
     if (parse.stray_quote && parse.lines > 1) return emit_first_line("unterminated_quote");
     if (parse.all_empty()) {
       at_ += parse.next;
@@ -110,8 +112,10 @@ const CsvRecord* CsvReader::emit() {
       return std::all_of(fields.begin() + static_cast<std::ptrdiff_t>(expected_), fields.end(),
                          [](std::string_view field) { return field.empty(); });
     };
-    if (fields.size() > expected_ ? surplus_empty() : dialect_.drops_trailing_empty) fields.resize(expected_);
-    else record_.error = "wrong_field_count";
+    if (fields.size() > expected_ ? surplus_empty() : dialect_.drops_trailing_empty)
+      fields.resize(expected_);
+    else
+      record_.error = "wrong_field_count";
   }
   record_.fields = fields;
   if (!record_.error.empty()) record_.source = record_.source.substr(0, kMaxErrorSourceBytes);

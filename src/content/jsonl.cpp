@@ -11,10 +11,15 @@
 namespace castiel::content {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
-// A validating parser of JSON text (RFC 8259) that keeps what it read as text: numbers must not pass through a double.
+// A validating parser of JSON text (RFC 8259) that keeps what it read as text: numbers must not pass through
+// a double.
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -44,10 +49,14 @@ class Parser {
         std::string ignored;
         return string(ignored);
       }
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
   std::size_t at() const { return at_; }
@@ -58,7 +67,9 @@ class Parser {
     ++at_;
     for (;;) {
       const std::size_t from = at_;
-      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && static_cast<unsigned char>(text_[at_]) >= 0x20) ++at_;
+      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
+             static_cast<unsigned char>(text_[at_]) >= 0x20)
+        ++at_;
       out.append(text_.substr(from, at_ - from));
       if (at_ >= text_.size() || static_cast<unsigned char>(text_[at_]) < 0x20) return false;
       if (text_[at_++] == '"') return true;
@@ -113,7 +124,10 @@ class Parser {
     unit = 0;
     for (int i = 0; i < 4; ++i) {
       const char c = text_[at_++];
-      const int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = is_digit(c)            ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return false;
       unit = unit * 16 + static_cast<char32_t>(digit);
     }
@@ -123,12 +137,26 @@ class Parser {
   bool escape(std::string& out) {
     if (at_ >= text_.size()) return false;
     switch (const char c = text_[at_++]) {
-      case '"': case '\\': case '/': out.push_back(c); return true;
-      case 'b': out.push_back('\b'); return true;
-      case 'f': out.push_back('\f'); return true;
-      case 'n': out.push_back('\n'); return true;
-      case 'r': out.push_back('\r'); return true;
-      case 't': out.push_back('\t'); return true;
+      case '"':
+      case '\\':
+      case '/':
+        out.push_back(c);
+        return true;
+      case 'b':
+        out.push_back('\b');
+        return true;
+      case 'f':
+        out.push_back('\f');
+        return true;
+      case 'n':
+        out.push_back('\n');
+        return true;
+      case 'r':
+        out.push_back('\r');
+        return true;
+      case 't':
+        out.push_back('\t');
+        return true;
       case 'u': {
         char32_t unit = 0, low = 0;
         if (!hex(unit)) return false;
@@ -136,13 +164,16 @@ class Parser {
           const std::size_t back = at_;
           at_ += 2;
           if (!hex(low)) return false;
-          if (low >= 0xDC00 && low < 0xE000) unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-          else at_ = back;
+          if (low >= 0xDC00 && low < 0xE000)
+            unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+          else
+            at_ = back;
         }
         append_utf8(out, unit);
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
@@ -227,16 +258,20 @@ class Parser {
 };
 
 // The members in which APIs put the records of an answer.
-constexpr std::array<std::string_view, 6> kWrappers{"records", "results", "value", "data", "items", "objects"};
+constexpr std::array<std::string_view, 6> kWrappers{"records", "results", "value",
+                                                    "data",    "items",   "objects"};
 
 }  // namespace
 
 std::string_view to_string(JsonKind kind) {
-  static constexpr std::array<std::string_view, 6> kNames{"null", "boolean", "number", "string", "array", "object"};
+  static constexpr std::array<std::string_view, 6> kNames{"null",   "boolean", "number",
+                                                          "string", "array",   "object"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Result<std::vector<JsonField>> parse_json_record(std::string_view text) { return Parser(text).record(); }
+Result<std::vector<JsonField>> parse_json_record(std::string_view text) {
+  return Parser(text).record();
+}
 
 std::string_view without_bag(std::string_view name) {
   for (const std::string_view bag : {"properties.", "attributes.", "fields."}) {
@@ -287,9 +322,7 @@ Result<JsonStart> sniff_json(std::string_view sample, bool complete) {
   const auto space = [&] {
     while (at < sample.size() && is_space(sample[at])) ++at;
   };
-  const auto none = [] {
-    return permanent("unsupported", "the text holds no JSON objects");
-  };
+  const auto none = [] { return permanent("unsupported", "the text holds no JSON objects"); };
   space();
   if (at >= sample.size()) return none();
   if (sample[at] == '[') {
@@ -299,7 +332,8 @@ Result<JsonStart> sniff_json(std::string_view sample, bool complete) {
     return JsonStart{JsonLayout::objects, at};
   }
   if (sample[at] != '{') return none();
-  // One object a line if the first line is one; else one over several lines, or an answer that holds the records.
+  // One object a line if the first line is one; else one over several lines, or an answer that holds the
+  // records.
   const std::size_t line_end = std::min(sample.find('\n', at), sample.size());
   const std::size_t begin = at;
   const bool one_line = parse_json_record(sample.substr(at, line_end - at)).has_value();
@@ -359,9 +393,13 @@ void JsonReader::push(std::string_view text) {
   buffer_.append(text);
 }
 
-void JsonReader::finish() { finished_ = true; }
+void JsonReader::finish() {
+  finished_ = true;
+}
 
-const JsonRecord* JsonReader::next() { return layout_ == JsonLayout::lines ? next_line() : next_object(); }
+const JsonRecord* JsonReader::next() {
+  return layout_ == JsonLayout::lines ? next_line() : next_object();
+}
 
 // A record of buffer_[at_, end), after which the next one begins at `next`.
 const JsonRecord* JsonReader::emit(std::size_t end, std::size_t next, std::string_view error) {
@@ -447,9 +485,12 @@ const JsonRecord* JsonReader::next_object() {
         return emit(scan_, scan_, skipping_ ? "line_too_long" : "invalid_json");
       }
     } else if (in_string_) {
-      if (escaped_) escaped_ = false;
-      else if (c == '\\') escaped_ = true;
-      else if (c == '"') in_string_ = false;
+      if (escaped_)
+        escaped_ = false;
+      else if (c == '\\')
+        escaped_ = true;
+      else if (c == '"')
+        in_string_ = false;
     } else if (c == '"') {
       in_string_ = true;
     } else if (c == '{' || c == '[') {
@@ -468,7 +509,8 @@ const JsonRecord* JsonReader::next_object() {
       skip_line_ = line_;
       kept_ = utf8_prefix(std::string_view(buffer_).substr(at_), kMaxErrorSourceBytes);
     }
-    line_ += static_cast<std::uint64_t>(std::count(buffer_.begin() + static_cast<std::ptrdiff_t>(at_), buffer_.end(), '\n'));
+    line_ += static_cast<std::uint64_t>(
+        std::count(buffer_.begin() + static_cast<std::ptrdiff_t>(at_), buffer_.end(), '\n'));
     at_ = scan_ = buffer_.size();
   }
   if (finished_ && (at_ < buffer_.size() || skipping_)) {

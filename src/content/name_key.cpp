@@ -18,15 +18,23 @@ bool is_ascii(std::string_view text) {
 // Letters that Unicode does not decompose, and what they are written as where they are missing.
 const char16_t* plain_letter(UChar32 c) {
   switch (c) {
-    case 0x00E6: return u"ae";
-    case 0x0153: return u"oe";
-    case 0x00F8: return u"o";
-    case 0x0142: return u"l";
+    case 0x00E6:
+      return u"ae";
+    case 0x0153:
+      return u"oe";
+    case 0x00F8:
+      return u"o";
+    case 0x0142:
+      return u"l";
     case 0x0111:
-    case 0x00F0: return u"d";
-    case 0x00FE: return u"th";
-    case 0x0131: return u"i";
-    default: return nullptr;
+    case 0x00F0:
+      return u"d";
+    case 0x00FE:
+      return u"th";
+    case 0x0131:
+      return u"i";
+    default:
+      return nullptr;
   }
 }
 
@@ -44,7 +52,8 @@ std::string unicode_key(std::string_view text) {
     if (c >= 0x0300 && c <= 0x036F) continue;  // accents of Latin, Greek and Cyrillic letters
     if (const auto* letters = plain_letter(c)) kept.append(letters, -1);
     // Marks of other scripts are vowels, not accents, and stay.
-    else if (u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0) kept.append(c);
+    else if (u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0)
+      kept.append(c);
   }
   std::string out;
   kept.toUTF8String(out);
@@ -52,10 +61,11 @@ std::string unicode_key(std::string_view text) {
 }
 
 constexpr std::array<std::string_view, 47> kLegalForms{
-    "inc", "incorporated", "ltd", "limited", "gmbh", "ag",  "sa",  "llc", "llp", "lp",   "corp", "corporation",
-    "co",  "company",      "bv",  "nv",      "kg",   "ohg", "ug",  "se",  "sas", "sarl", "spa",  "srl",
-    "sl",  "oy",           "oyj", "ab",      "as",   "asa", "aps", "pty", "plc", "kgaa", "mbh",  "ek",
-    "ev",  "sp",           "zoo", "kft",     "doo",  "pte", "kk",  "sprl", "lda", "ltda", "gbr"};
+    "inc",  "incorporated", "ltd", "limited", "gmbh", "ag",   "sa",  "llc", "llp", "lp",
+    "corp", "corporation",  "co",  "company", "bv",   "nv",   "kg",  "ohg", "ug",  "se",
+    "sas",  "sarl",         "spa", "srl",     "sl",   "oy",   "oyj", "ab",  "as",  "asa",
+    "aps",  "pty",          "plc", "kgaa",    "mbh",  "ek",   "ev",  "sp",  "zoo", "kft",
+    "doo",  "pte",          "kk",  "sprl",    "lda",  "ltda", "gbr"};
 
 }  // namespace
 
@@ -64,14 +74,17 @@ std::string name_key(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    if (c >= 'A' && c <= 'Z') out.push_back(static_cast<char>(c - 'A' + 'a'));
-    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out.push_back(c);
+    if (c >= 'A' && c <= 'Z')
+      out.push_back(static_cast<char>(c - 'A' + 'a'));
+    else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+      out.push_back(c);
   }
   return out;
 }
 
 std::string company_key(std::string_view text) {
-  // Words end at white space, commas, '&', '/' and brackets; points and apostrophes are inside of words: "S.A.".
+  // Words end at white space, commas, '&', '/' and brackets; points and apostrophes are inside of words:
+  // "S.A.".
   std::vector<std::string> words;
   std::size_t from = 0;
   const auto cut = [&](std::size_t to) {
@@ -88,7 +101,9 @@ std::string company_key(std::string_view text) {
   }
   cut(text.size());
   std::size_t begin = 0, end = words.size();
-  const auto is_form = [&](const std::string& word) { return std::ranges::find(kLegalForms, word) != kLegalForms.end(); };
+  const auto is_form = [&](const std::string& word) {
+    return std::ranges::find(kLegalForms, word) != kLegalForms.end();
+  };
   while (end - begin > 1 && is_form(words[end - 1])) --end;
   if (end - begin > 1 && words[begin] == "the") ++begin;
   std::string out;
@@ -111,7 +126,8 @@ std::size_t edit_distance_at_most(std::string_view a, std::string_view b, std::s
     for (std::size_t j = std::max<std::size_t>(1, first); j <= last; ++j) {
       std::size_t cost = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
       cost = std::min({cost, above[j] + 1, row[j - 1] + 1});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) cost = std::min(cost, before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        cost = std::min(cost, before[j - 2] + 1);
       row[j] = std::min(cost, too_far);
       best = std::min(best, row[j]);
     }

@@ -34,12 +34,13 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& wor
 }
 
 bool is_host(std::string_view host) {
-  if (host.empty() || host.size() > 253 || host.find('.') == host.npos || host.front() == '.' || host.back() == '.' ||
-      host.find("..") != host.npos) {
+  if (host.empty() || host.size() > 253 || host.find('.') == host.npos || host.front() == '.' ||
+      host.back() == '.' || host.find("..") != host.npos) {
     return false;
   }
   return std::ranges::all_of(host, [](char c) {
-    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '.' || static_cast<unsigned char>(c) >= 0x80;
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '.' ||
+           static_cast<unsigned char>(c) >= 0x80;
   });
 }
 
@@ -47,7 +48,8 @@ bool is_host(std::string_view host) {
 bool is_plain_domain(std::string_view text) {
   if (!is_host(text)) return false;
   const std::string_view top = text.substr(text.rfind('.') + 1);
-  return top.size() >= 2 && top.size() <= 24 && std::ranges::all_of(top, [](char c) { return c >= 'a' && c <= 'z'; });
+  return top.size() >= 2 && top.size() <= 24 &&
+         std::ranges::all_of(top, [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
 }  // namespace
@@ -104,17 +106,20 @@ bool is_missing(std::string_view text) {
   text = trim(text);
   if (text.empty()) return true;
   if (text.size() > 9) return false;
-  static constexpr std::array<std::string_view, 16> kWords{"-",     "--",     "—",   "null", "n/a", "#n/a", "na",    "nan",
-                                                           "none", "(blank)", "\\n", "nil",  "(none)", "--none--", "---", "–"};
+  static constexpr std::array<std::string_view, 16> kWords{
+      "-",    "--",      "—",   "null", "n/a",    "#n/a",     "na",  "nan",
+      "none", "(blank)", "\\n", "nil",  "(none)", "--none--", "---", "–"};
   const std::string word = impl::ascii_lower(text);
   return word == "--none--" || is_one_of(word, kWords);
 }
 
 Result<bool> parse_boolean(std::string_view text) {
-  static constexpr std::array<std::string_view, 16> kTrue{"true", "yes", "y",    "1",  "t",  "x",       "on", "ja",
-                                                          "oui",  "si",  "wahr", "vrai", "sim", "checked", "s\xC3\xAD", "verdadero"};
-  static constexpr std::array<std::string_view, 14> kFalse{"false", "no",   "n",    "0",   "f",      "off", "nein",
-                                                           "non",   "nee",  "faux", "falsch", "n\xC3\xA3o", "unchecked", "falso"};
+  static constexpr std::array<std::string_view, 16> kTrue{
+      "true", "yes", "y",    "1",    "t",   "x",       "on",        "ja",
+      "oui",  "si",  "wahr", "vrai", "sim", "checked", "s\xC3\xAD", "verdadero"};
+  static constexpr std::array<std::string_view, 14> kFalse{
+      "false", "no",  "n",    "0",      "f",          "off",       "nein",
+      "non",   "nee", "faux", "falsch", "n\xC3\xA3o", "unchecked", "falso"};
   const std::string word = impl::ascii_lower(trim(text));
   if (is_one_of(word, kTrue)) return true;
   if (is_one_of(word, kFalse)) return false;
@@ -122,10 +127,11 @@ Result<bool> parse_boolean(std::string_view text) {
 }
 
 Result<std::string> parse_status(std::string_view text) {
-  static constexpr std::array<std::string_view, 10> kOpen{"open",    "new",    "active",  "inprogress", "pending",
-                                                          "onhold", "offen", "working", "ouvert",     "abierto"};
+  static constexpr std::array<std::string_view, 10> kOpen{
+      "open", "new", "active", "inprogress", "pending", "onhold", "offen", "working", "ouvert", "abierto"};
   static constexpr std::array<std::string_view, 4> kWon{"gewonnen", "gagne", "ganado", "ganada"};
-  static constexpr std::array<std::string_view, 6> kLost{"verloren", "perdu", "perdido", "perdida", "abandoned", "deleted"};
+  static constexpr std::array<std::string_view, 6> kLost{"verloren", "perdu",     "perdido",
+                                                         "perdida",  "abandoned", "deleted"};
   const std::string_view closed = model::status_of_stage(text);
   if (closed != "open") return std::string(closed);
   const std::string word = name_key(text);
@@ -155,7 +161,9 @@ Result<std::string> parse_email(std::string_view text) {
 }
 
 Result<std::string> parse_url(std::string_view text) {
-  const auto bad = [&] { return permanent("invalid_url", fmt::format("'{}' is not a web address", impl::shown(text))); };
+  const auto bad = [&] {
+    return permanent("invalid_url", fmt::format("'{}' is not a web address", impl::shown(text)));
+  };
   const std::string_view url = trim(text);
   if (url.empty() || url.size() > 2048 || url.find_first_of(" \t\r\n\"<>") != url.npos) return bad();
   std::string scheme = "https";
@@ -193,13 +201,16 @@ ValueShape shape_of(std::string_view value) {
   if (value.size() > 300) return ValueShape::text;
   if (value.find('@') != value.npos && parse_email(value)) return ValueShape::email;
   const std::string lower = impl::ascii_lower(value);
-  if (lower.starts_with("http://") || lower.starts_with("https://") || lower.starts_with("www.") || is_plain_domain(lower)) {
+  if (lower.starts_with("http://") || lower.starts_with("https://") || lower.starts_with("www.") ||
+      is_plain_domain(lower)) {
     return ValueShape::url;
   }
   if (lower == "true" || lower == "false" || lower == "yes" || lower == "no") return ValueShape::boolean;
   if (!std::ranges::any_of(value, is_digit)) return ValueShape::text;
-  if (value.ends_with('%')) return parse_number(value.substr(0, value.size() - 1)) ? ValueShape::percent : ValueShape::text;
-  if (const auto amount = parse_amount(value)) return amount->currency.empty() ? ValueShape::number : ValueShape::money;
+  if (value.ends_with('%'))
+    return parse_number(value.substr(0, value.size() - 1)) ? ValueShape::percent : ValueShape::text;
+  if (const auto amount = parse_amount(value))
+    return amount->currency.empty() ? ValueShape::number : ValueShape::money;
   if (const auto time = parse_time_value(value)) return time->date_only ? ValueShape::date : ValueShape::time;
   return ValueShape::text;
 }

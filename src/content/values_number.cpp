@@ -16,9 +16,9 @@ using impl::is_digit;
 
 // The number inside of an amount's text, with its separators.
 struct Digits {
-  std::vector<std::string> groups;     // between separators
-  std::string separators;              // '.', ',', ' ' (any space), '\''
-  std::string exponent;                // of "1.2e3"
+  std::vector<std::string> groups;  // between separators
+  std::string separators;           // '.', ',', ' ' (any space), '\''
+  std::string exponent;             // of "1.2e3"
 };
 
 struct Reading {
@@ -33,8 +33,10 @@ std::pair<char, std::size_t> separator_at(std::string_view text) {
     case '.':
     case ',':
     case ' ':
-    case '\'': return {text.front(), 1};
-    default: break;
+    case '\'':
+      return {text.front(), 1};
+    default:
+      break;
   }
   for (const std::string_view space : {"\xC2\xA0", "\xE2\x80\x89", "\xE2\x80\xAF", "\xE2\x80\x87"}) {
     if (text.starts_with(space)) return {' ', space.size()};
@@ -55,7 +57,8 @@ std::optional<Digits> split_digits(std::string_view body) {
     if ((body[i] == 'e' || body[i] == 'E') && i > 0 && i + 1 < body.size()) {
       std::size_t j = i + 1;
       if (body[j] == '+' || body[j] == '-') ++j;
-      if (j >= body.size() || body.size() - j > 2 || !std::all_of(body.begin() + static_cast<std::ptrdiff_t>(j), body.end(), is_digit)) {
+      if (j >= body.size() || body.size() - j > 2 ||
+          !std::all_of(body.begin() + static_cast<std::ptrdiff_t>(j), body.end(), is_digit)) {
         return std::nullopt;
       }
       digits.exponent = body.substr(i);
@@ -114,10 +117,12 @@ std::optional<Reading> read_digits(const Digits& digits, NumberStyle style) {
   if (tail == '.' || tail == ',') {
     const std::size_t k = groups[last].size();
     if (mixed) {
-      // Another separator came before: this one is the decimal point, and the other must group properly, alone.
+      // Another separator came before: this one is the decimal point, and the other must group properly,
+      // alone.
       if (uses != 1) return std::nullopt;
       const char other = separators.front();
-      if (static_cast<std::size_t>(std::ranges::count(separators, other)) + 1 != separators.size()) return std::nullopt;
+      if (static_cast<std::size_t>(std::ranges::count(separators, other)) + 1 != separators.size())
+        return std::nullopt;
       if (!grouped(groups, 0, last - 1)) return std::nullopt;
       reading.decimal = tail;
       return finish(true);
@@ -127,7 +132,8 @@ std::optional<Reading> read_digits(const Digits& digits, NumberStyle style) {
       reading.decimal = tail == '.' ? ',' : '.';
       return finish(false);
     }
-    const bool could_group = k == 3 && !groups[0].empty() && groups[0].size() <= 3 && groups[0] != "0" && digits.exponent.empty();
+    const bool could_group =
+        k == 3 && !groups[0].empty() && groups[0].size() <= 3 && groups[0] != "0" && digits.exponent.empty();
     if (!could_group) {
       reading.decimal = tail;
       return finish(true);
@@ -147,22 +153,59 @@ struct CurrencyName {
   std::string_view code;
 };
 // Longer ones before their own endings: "US$" before "$".
-constexpr std::array<CurrencyName, 41> kSymbols{{
-    {"us$", "USD"}, {"ca$", "CAD"}, {"c$", "CAD"},  {"au$", "AUD"}, {"a$", "AUD"},  {"nz$", "NZD"}, {"hk$", "HKD"},
-    {"sg$", "SGD"}, {"s$", "SGD"},  {"mx$", "MXN"}, {"r$", "BRL"},  {"$", "USD"},   {"\xE2\x82\xAC", "EUR"},
-    {"\xC2\xA3", "GBP"}, {"\xC2\xA5", "JPY"}, {"\xE2\x82\xB9", "INR"}, {"rs.", "INR"}, {"rs", "INR"},
-    {"\xE2\x82\xBD", "RUB"}, {"\xE2\x82\xA9", "KRW"}, {"\xE2\x82\xBA", "TRY"}, {"\xE2\x82\xAA", "ILS"},
-    {"\xE2\x82\xAB", "VND"}, {"\xE0\xB8\xBF", "THB"}, {"\xE2\x82\xB4", "UAH"}, {"z\xC5\x82", "PLN"},
-    {"k\xC4\x8D", "CZK"}, {"ft", "HUF"}, {"sfr.", "CHF"}, {"sfr", "CHF"}, {"fr.", "CHF"}, {"euro", "EUR"},
-    {"euros", "EUR"}, {"dollar", "USD"}, {"dollars", "USD"}, {"us dollar", "USD"}, {"u.s. dollar", "USD"},
-    {"us dollars", "USD"}, {"pound sterling", "GBP"}, {"british pound", "GBP"}, {"swiss franc", "CHF"}}};
+constexpr std::array<CurrencyName, 41> kSymbols{{{"us$", "USD"},
+                                                 {"ca$", "CAD"},
+                                                 {"c$", "CAD"},
+                                                 {"au$", "AUD"},
+                                                 {"a$", "AUD"},
+                                                 {"nz$", "NZD"},
+                                                 {"hk$", "HKD"},
+                                                 {"sg$", "SGD"},
+                                                 {"s$", "SGD"},
+                                                 {"mx$", "MXN"},
+                                                 {"r$", "BRL"},
+                                                 {"$", "USD"},
+                                                 {"\xE2\x82\xAC", "EUR"},
+                                                 {"\xC2\xA3", "GBP"},
+                                                 {"\xC2\xA5", "JPY"},
+                                                 {"\xE2\x82\xB9", "INR"},
+                                                 {"rs.", "INR"},
+                                                 {"rs", "INR"},
+                                                 {"\xE2\x82\xBD", "RUB"},
+                                                 {"\xE2\x82\xA9", "KRW"},
+                                                 {"\xE2\x82\xBA", "TRY"},
+                                                 {"\xE2\x82\xAA", "ILS"},
+                                                 {"\xE2\x82\xAB", "VND"},
+                                                 {"\xE0\xB8\xBF", "THB"},
+                                                 {"\xE2\x82\xB4", "UAH"},
+                                                 {"z\xC5\x82", "PLN"},
+                                                 {"k\xC4\x8D", "CZK"},
+                                                 {"ft", "HUF"},
+                                                 {"sfr.", "CHF"},
+                                                 {"sfr", "CHF"},
+                                                 {"fr.", "CHF"},
+                                                 {"euro", "EUR"},
+                                                 {"euros", "EUR"},
+                                                 {"dollar", "USD"},
+                                                 {"dollars", "USD"},
+                                                 {"us dollar", "USD"},
+                                                 {"u.s. dollar", "USD"},
+                                                 {"us dollars", "USD"},
+                                                 {"pound sterling", "GBP"},
+                                                 {"british pound", "GBP"},
+                                                 {"swiss franc", "CHF"}}};
 
 constexpr std::string_view kIsoCodes =
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF "
-    "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG "
-    "HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA "
-    "MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD "
-    "RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX "
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
+    "CDF CHF "
+    "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD "
+    "HNL HTG "
+    "HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD "
+    "MDL MGA "
+    "MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR "
+    "RON RSD "
+    "RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS "
+    "UAH UGX "
     "USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL ";
 
 std::optional<std::string> currency_code(std::string_view text) {
@@ -226,7 +269,8 @@ std::optional<Parts> split_amount(std::string_view text) {
   // ".5": the point belongs to the digits; "Fr.5" and "Rs. 5" have a letter before it.
   if (prefix.ends_with('.') || prefix.ends_with(',')) {
     const std::string_view rest = prefix.substr(0, prefix.size() - 1);
-    const bool word = !rest.empty() && ((rest.back() >= 'a' && rest.back() <= 'z') || (rest.back() >= 'A' && rest.back() <= 'Z'));
+    const bool word = !rest.empty() && ((rest.back() >= 'a' && rest.back() <= 'z') ||
+                                        (rest.back() >= 'A' && rest.back() <= 'Z'));
     if (!word) {
       prefix = rest;
       --first;
@@ -280,14 +324,16 @@ std::optional<Parts> split_amount(std::string_view text) {
       parts.power = power;
     } else if (const int also = multiplier(word); also != 0 && parts.power == 0) {
       parts.power = also;
-    } else if (const auto code = currency_code(word); code && (parts.currency.empty() || parts.currency == *code)) {
+    } else if (const auto code = currency_code(word);
+               code && (parts.currency.empty() || parts.currency == *code)) {
       parts.currency = *code;
     } else if (lower == "kr" || lower == "kr." || lower == ",-") {
       // Several countries' crowns: the currency stays unknown.
     } else if (const auto whole = currency_code(suffix); whole && parts.currency.empty()) {
       parts.currency = *whole;
       break;
-    } else if (word.size() > 1 && multiplier(word.substr(0, 1)) != 0 && currency_code(word.substr(1)) && parts.power == 0) {
+    } else if (word.size() > 1 && multiplier(word.substr(0, 1)) != 0 && currency_code(word.substr(1)) &&
+               parts.power == 0) {
       parts.power = multiplier(word.substr(0, 1));  // "3k€"
       parts.currency = *currency_code(word.substr(1));
     } else {
@@ -299,7 +345,8 @@ std::optional<Parts> split_amount(std::string_view text) {
   return parts;
 }
 
-Result<Amount> read_amount(std::string_view text, NumberStyle style, std::string_view code, std::string_view what) {
+Result<Amount> read_amount(std::string_view text, NumberStyle style, std::string_view code,
+                           std::string_view what) {
   const auto bad = [&](std::string_view why) {
     return permanent(std::string(code), fmt::format("'{}' is not {}{}", impl::shown(text), what, why));
   };
@@ -332,7 +379,9 @@ Result<Decimal> parse_number(std::string_view text, NumberStyle style) {
 }
 
 Result<std::int64_t> parse_integer(std::string_view text, NumberStyle style) {
-  const auto bad = [&] { return permanent("invalid_integer", fmt::format("'{}' is not a whole number", impl::shown(text))); };
+  const auto bad = [&] {
+    return permanent("invalid_integer", fmt::format("'{}' is not a whole number", impl::shown(text)));
+  };
   auto amount = read_amount(text, style, "invalid_integer", "a whole number");
   if (!amount) return std::unexpected(std::move(amount.error()));
   std::string digits = amount->value.normalized().str();
@@ -368,7 +417,8 @@ NumberStyle infer_number_style(std::span<const std::string_view> values) {
 
 Result<Decimal> parse_fraction(std::string_view text, FractionScale scale, NumberStyle style) {
   const auto bad = [&] {
-    return permanent("invalid_fraction", fmt::format("'{}' is not a percentage from 0 to 100", impl::shown(text)));
+    return permanent("invalid_fraction",
+                     fmt::format("'{}' is not a percentage from 0 to 100", impl::shown(text)));
   };
   std::string_view number = trim(text);
   bool percent = scale == FractionScale::percent;
@@ -403,7 +453,8 @@ FractionScale infer_fraction_scale(std::span<const std::string_view> values) {
     const auto amount = parse_amount(value);
     if (!amount) continue;
     above = above || amount->value > Decimal(1);
-    between = between || (amount->value < Decimal(1) && !amount->value.is_zero() && !amount->value.is_negative());
+    between =
+        between || (amount->value < Decimal(1) && !amount->value.is_zero() && !amount->value.is_negative());
   }
   if (above) return FractionScale::percent;
   return between ? FractionScale::unit : FractionScale::unknown;
@@ -417,7 +468,8 @@ Result<std::string> parse_currency(std::string_view text) {
   if (whole.size() > 3 && (whole[3] == ' ' || whole[3] == '-')) {
     if (auto code = currency_code(word)) return *code;
   }
-  return permanent("invalid_currency", fmt::format("'{}' is not a currency: expected a code such as USD", impl::shown(text)));
+  return permanent("invalid_currency",
+                   fmt::format("'{}' is not a currency: expected a code such as USD", impl::shown(text)));
 }
 
 }  // namespace castiel::content

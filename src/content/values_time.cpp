@@ -27,7 +27,7 @@ constexpr std::int64_t kDaySeconds = 86'400;
 // What a text says, before a zone is applied.
 struct Moment {
   Date date;
-  std::int64_t micros = 0;             // of the day
+  std::int64_t micros = 0;  // of the day
   bool has_time = false;
   std::optional<std::int32_t> offset;  // seconds east of UTC, where the text says so
   bool ambiguous = false;
@@ -50,10 +50,14 @@ class Scanner {
   }
   void skip_space() {
     for (;;) {
-      if (peek() == ' ' || peek() == '\t') ++at_;
-      else if (text_.substr(at_).starts_with("\xC2\xA0")) at_ += 2;
-      else if (text_.substr(at_).starts_with("\xE2\x80\xAF")) at_ += 3;  // before AM and PM, by some locales
-      else return;
+      if (peek() == ' ' || peek() == '\t')
+        ++at_;
+      else if (text_.substr(at_).starts_with("\xC2\xA0"))
+        at_ += 2;
+      else if (text_.substr(at_).starts_with("\xE2\x80\xAF"))
+        at_ += 3;  // before AM and PM, by some locales
+      else
+        return;
     }
   }
   // A run of digits, at most nine; `length` 0 if there is none.
@@ -105,7 +109,8 @@ constexpr std::array<MonthNames, 12> kMonths{{
     {12, " dec december dez dezember decembre diciembre dic dicembre dezembro "},
 }};
 constexpr std::string_view kWeekdays =
-    " mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday mo montag di "
+    " mon monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday "
+    "mo montag di "
     "dienstag mi mittwoch do donnerstag fr freitag sa samstag so sonntag ";
 
 int month_of(std::string_view word) {
@@ -167,12 +172,15 @@ bool scan_time(Scanner& in, Moment& moment) {
   } else {
     in.back_to(before_word);
   }
-  if (!colon || hour > 24 || minute > 59 || second > 60 || (hour == 24 && (minute != 0 || second != 0))) return false;
+  if (!colon || hour > 24 || minute > 59 || second > 60 || (hour == 24 && (minute != 0 || second != 0)))
+    return false;
   if (!zone_word) {
     const std::size_t mark = in.mark();
     const std::string zone = impl::ascii_lower(in.word());
-    if (zone == "utc" || zone == "gmt" || zone == "z") moment.offset = 0;
-    else in.back_to(mark);
+    if (zone == "utc" || zone == "gmt" || zone == "z")
+      moment.offset = 0;
+    else
+      in.back_to(mark);
   }
   if (in.peek() == '+' || in.peek() == '-') {
     const bool west = in.peek() == '-';
@@ -253,7 +261,8 @@ bool scan_date(Scanner& in, Moment& moment, DateOrder order) {
   {
     const std::size_t mark = in.mark();
     const std::string suffix = impl::ascii_lower(in.word());
-    if (first_length > 2 || (suffix != "st" && suffix != "nd" && suffix != "rd" && suffix != "th")) in.back_to(mark);
+    if (first_length > 2 || (suffix != "st" && suffix != "nd" && suffix != "rd" && suffix != "th"))
+      in.back_to(mark);
   }
   const std::size_t after_first = in.mark();
   in.take_any(".-/,");
@@ -287,7 +296,8 @@ bool scan_date(Scanner& in, Moment& moment, DateOrder order) {
   const int third = in.number(length);
   (void)start;
   if (first_length == 4) return length >= 1 && length <= 2 && set_date(moment, first, second, third);
-  if (length == 2 && order == DateOrder::ymd) return set_date(moment, full_year(first, first_length), second, third);
+  if (length == 2 && order == DateOrder::ymd)
+    return set_date(moment, full_year(first, first_length), second, third);
   if (length != 4 && length != 2) return false;
   return set_by_order(moment, first, second, full_year(third, length), separator, order);
 }
@@ -310,7 +320,8 @@ std::optional<Moment> scan_number(std::string_view text) {
   const std::size_t point = std::min(text.find('.'), text.size());
   const std::string_view whole = text.substr(0, point);
   const std::string_view decimals = point < text.size() ? text.substr(point + 1) : std::string_view();
-  if (whole.empty() || whole.size() > 16 || !std::ranges::all_of(whole, is_digit) || !std::ranges::all_of(decimals, is_digit)) {
+  if (whole.empty() || whole.size() > 16 || !std::ranges::all_of(whole, is_digit) ||
+      !std::ranges::all_of(decimals, is_digit)) {
     return std::nullopt;
   }
   std::int64_t value = 0;
@@ -361,7 +372,8 @@ std::optional<Moment> scan_moment(std::string_view text, DateOrder order) {
     std::int64_t millis = 0;
     const auto [end, error] = std::from_chars(inner.data(), inner.data() + inner.size(), millis);
     // An offset after the milliseconds is for display only.
-    if (error != std::errc() || (end != inner.data() + inner.size() && *end != '+' && *end != '-')) return std::nullopt;
+    if (error != std::errc() || (end != inner.data() + inner.size() && *end != '+' && *end != '-'))
+      return std::nullopt;
     if (millis > 253'402'300'800'000LL || millis < -62'135'596'800'000LL) return std::nullopt;
     return from_instant(millis * 1000);
   }
@@ -378,8 +390,10 @@ std::optional<Moment> scan_moment(std::string_view text, DateOrder order) {
     in.skip_space();
     const std::size_t mark = in.mark();
     const std::string word = impl::ascii_lower(in.word());
-    if (word == "at" || word == "um" || word == "de") in.skip_space();
-    else in.back_to(mark);
+    if (word == "at" || word == "um" || word == "de")
+      in.skip_space();
+    else
+      in.back_to(mark);
     if (in.mark() == before) {
       // "2017-03-01Z" and "2017-03-01+01:00" are dates with a zone.
       if (in.take('Z') && in.done()) return moment;
@@ -412,7 +426,8 @@ Result<TimeZone> TimeZone::find(std::string_view name) {
   auto* basic = dynamic_cast<icu::BasicTimeZone*>(found.get());
   if (basic == nullptr || *found == icu::TimeZone::getUnknown()) {
     return permanent("invalid_time_zone",
-                     fmt::format("'{}' is no time zone: expected a name such as Europe/Berlin, or UTC", impl::shown(name)));
+                     fmt::format("'{}' is no time zone: expected a name such as Europe/Berlin, or UTC",
+                                 impl::shown(name)));
   }
   found.release();
   auto rules = std::make_shared<Rules>();
@@ -426,8 +441,8 @@ Timestamp TimeZone::to_utc(Timestamp local) const {
   if (!rules_) return local;
   UErrorCode status = U_ZERO_ERROR;
   int32_t raw = 0, saving = 0;
-  rules_->zone->getOffsetFromLocal(static_cast<double>(local.micros / 1000), UCAL_TZ_LOCAL_FORMER, UCAL_TZ_LOCAL_FORMER, raw,
-                                   saving, status);
+  rules_->zone->getOffsetFromLocal(static_cast<double>(local.micros / 1000), UCAL_TZ_LOCAL_FORMER,
+                                   UCAL_TZ_LOCAL_FORMER, raw, saving, status);
   return U_FAILURE(status) ? local : local - std::chrono::milliseconds(raw + saving);
 }
 
@@ -442,7 +457,8 @@ Timestamp TimeZone::to_local(Timestamp instant) const {
 Result<TimeValue> parse_time_value(std::string_view text, const DateRules& rules) {
   const auto moment = scan_moment(text, rules.order);
   if (!moment) {
-    return permanent("invalid_time", fmt::format("'{}' is not a date or time in a known form", impl::shown(text)));
+    return permanent("invalid_time",
+                     fmt::format("'{}' is not a date or time in a known form", impl::shown(text)));
   }
   TimeValue value;
   const Timestamp local{start_of(moment->date).micros + moment->micros};
@@ -487,8 +503,10 @@ DateOrder infer_date_order(std::span<const std::string_view> values) {
     }
     in.number(third_length);
     if (third_length != 4 && third_length != 2) continue;
-    if (separator == '.' || (first > 12 && second <= 12)) ++dmy;
-    else if (second > 12 && first <= 12) ++mdy;
+    if (separator == '.' || (first > 12 && second <= 12))
+      ++dmy;
+    else if (second > 12 && first <= 12)
+      ++mdy;
   }
   if (dmy > 0 && mdy > 0) return DateOrder::unknown;
   if (dmy > 0) return DateOrder::dmy;

@@ -83,9 +83,9 @@ struct FileOptions {
 
 inline constexpr std::size_t kPageRecords = 200;
 inline constexpr std::size_t kPageBytes = 1 << 20;
-// Keys remembered for duplicate_id: 64 bits each. Past that, duplicates go unseen and too_many_ids says so
-// once.
-inline constexpr std::size_t kMaxRememberedKeys = 4'000'000;
+// Keys remembered for duplicate_id, as hashes: about 50 MB at most. Past that, duplicates go unseen and
+// too_many_ids says so once.
+inline constexpr std::size_t kMaxRememberedKeys = 1'000'000;
 
 class FileReader {
  public:

@@ -24,7 +24,8 @@ std::string_view view(const char* first, const char* last) {
 }  // namespace
 
 bool CsvParse::all_empty() const {
-  return std::ranges::all_of(fields, [](std::string_view field) { return field.find_first_not_of(' ') == field.npos; });
+  return std::ranges::all_of(
+      fields, [](std::string_view field) { return field.find_first_not_of(' ') == field.npos; });
 }
 
 void CsvParse::put_scratch(std::size_t from) {
@@ -32,9 +33,10 @@ void CsvParse::put_scratch(std::size_t from) {
   fields.emplace_back();
 }
 
-// `p` is after the opening quote. Adds the field and gives the place of the delimiter or line end after it, or
-// nullptr when the end of the quotes is not in the text.
-const char* CsvParse::quoted_field(const char* p, const char* last, const CsvDialect& dialect, bool complete) {
+// `p` is after the opening quote. Adds the field and gives the place of the delimiter or line end after it,
+// or nullptr when the end of the quotes is not in the text.
+const char* CsvParse::quoted_field(const char* p, const char* last, const CsvDialect& dialect,
+                                   bool complete) {
   const char quote = dialect.quote;
   const std::size_t from = scratch_.size();
   const char* plain = p;  // start of what is not yet in scratch_
@@ -145,7 +147,8 @@ bool CsvParse::run(std::string_view text, const CsvDialect& dialect, bool comple
     ++lines;
   }
   for (const auto& patch : patches_) {
-    if (patch.field < fields.size()) fields[patch.field] = std::string_view(scratch_).substr(patch.offset, patch.length);
+    if (patch.field < fields.size())
+      fields[patch.field] = std::string_view(scratch_).substr(patch.offset, patch.length);
   }
   return true;
 }

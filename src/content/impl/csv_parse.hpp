@@ -1,5 +1,6 @@
 #pragma once
-// The one parser of a CSV record: the reader, the sniffer and parse_csv_record all use it, so that they agree.
+// The one parser of a CSV record: the reader, the sniffer and parse_csv_record all use it, so that they
+// agree.
 
 #include <cstdint>
 #include <string>
@@ -20,8 +21,8 @@ struct CsvParse {
   bool open_quote = false;               // the text ends inside quotes
   bool stray_quote = false;              // there is text between a closing quote and the delimiter
 
-  // Parses the record `text` begins with. False when its end is not in `text` and more may come (`complete` is
-  // false): then only `open_quote` means something.
+  // Parses the record `text` begins with. False when its end is not in `text` and more may come (`complete`
+  // is false): then only `open_quote` means something.
   bool run(std::string_view text, const CsvDialect& dialect, bool complete);
   bool all_empty() const;
 
@@ -32,8 +33,8 @@ struct CsvParse {
   struct Patch {
     std::size_t field, offset, length;
   };
-  std::string scratch_;          // values that differ from their text
-  std::vector<Patch> patches_;   // fields that lie in scratch_: set last, because it may move while it grows
+  std::string scratch_;         // values that differ from their text
+  std::vector<Patch> patches_;  // fields that lie in scratch_: set last, because it may move while it grows
 };
 
 }  // namespace castiel::content::impl

@@ -8,7 +8,9 @@
 
 namespace castiel::content::impl {
 
-inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+inline bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 inline std::string ascii_lower(std::string_view text) {
   std::string out(text);
