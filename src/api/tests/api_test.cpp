@@ -418,7 +418,7 @@ TEST_F(ApiTest, a_rate_is_what_was_settled_over_the_time) {
 
 TEST_F(ApiTest, the_document_lists_every_route) {
   const auto document = good("/api/v1/openapi.json");
-  EXPECT_EQ(document.at("openapi").as_string().substr(0, 3), "3.1");
+  EXPECT_THAT(std::string(document.at("openapi").as_string()), testing::StartsWith("3.1"));
   for (const auto& route : routes(*services)) {
     if (route.hidden) continue;
     std::string method = route.method;
