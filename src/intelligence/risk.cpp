@@ -362,6 +362,13 @@ bool is_executive(std::string_view title) {
   std::string lower(title);
   std::ranges::transform(lower, lower.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  // Words that look like rank and are none.
+  static constexpr std::array kOrdinary{"account executive", "sales executive", "product owner",
+                                        "process owner",     "partner manager", "assistant"};
+  if (std::ranges::any_of(kOrdinary,
+                          [&](const char* word) { return lower.find(word) != std::string::npos; })) {
+    return false;
+  }
   if (std::ranges::any_of(kWords, [&](const char* word) { return lower.find(word) != std::string::npos; }))
     return true;
   std::string word;

@@ -29,7 +29,7 @@ constexpr double kUnseenShare = .05;  // of examples that show a feature; below 
 constexpr double kUnseenDeals = 50;   // closed deals that halve the trust in shipped means of such a feature
 constexpr double kCalibrationGain = .001;  // log loss a calibration step must save on unseen deals
 constexpr double kSelectionGain = .0005;   // log loss below which two shrinkages are as good as each other
-constexpr double kPriorShock = .35;         // log-odds
+constexpr double kPriorShock = .35;        // log-odds
 constexpr double kPriorShockPeriods = 3;
 
 // How strongly the weights are held, and whether to the shipped means or to zero.

@@ -260,7 +260,7 @@ Result<> ImportJob::State::publish_page(storage::Transaction& tx, const connecto
     json::array records;
     records.reserve(page.records.size());
     for (const auto& r : page.records) {
-      json::object record{{"key", r.key}, {"line", r.line}, {"source", r.source}};
+      json::object record{{"key", r.key}, {"line", static_cast<std::int64_t>(r.line)}, {"source", r.source}};
       records.push_back(std::move(record));
     }
     const int n = static_cast<int>(records.size());

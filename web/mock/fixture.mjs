@@ -81,7 +81,7 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
     const spread = Math.sqrt(openOnes.reduce((sum, deal) => sum + number(deal) ** 2 * deal.probability.value * (1 - deal.probability.value), 0));
     const middle = won + weighted * 0.93;
     return {
-      period, start, end, group, won: money(won), open: openOnes.length, pipeline: money(total(openOnes)), weighted: money(won + weighted),
+      period, start, end, group, won: money(won), open: openOnes.length, pipeline: money(total(openOnes)), weighted: money(weighted),
       p10: money(Math.max(won, middle - 1.28 * spread)), p50: money(middle), p90: money(middle + 1.28 * spread),
     };
   }

@@ -148,6 +148,8 @@ TEST(MavenExport, forecasts_past_periods_from_what_was_known_then) {
   const auto deals = read_deals();
   BacktestOptions options;
   options.kind = PeriodKind::month;
+  options.mid_period = false;
+  options.simulations = 200;
   const Timestamp now = *newest_source_change(deals);
   const Backtest result = backtest(deals, now, options);
   for (const auto& item : result.items) {
@@ -157,7 +159,7 @@ TEST(MavenExport, forecasts_past_periods_from_what_was_known_then) {
   }
   fmt::print("coverage {:.2f} brier {:.4f} base {:.4f} {}\n", result.coverage.value_or(-1),
              result.brier.value_or(-1), result.base_rate_brier.value_or(-1), result.note);
-  EXPECT_GT(result.n, 4);
+  EXPECT_GE(result.n, 4);
   EXPECT_GE(result.coverage.value_or(0), .5);
 }
 

@@ -189,8 +189,9 @@ TEST(Risk, factors_can_be_switched_off) {
 }
 
 RC_GTEST_PROP(Risk, never_falls_with_more_pushes_of_the_close_date, ()) {
-  const World world = make_world({.seed = 3, .deals = *rc::gen::element(20, 200), .days = 300});
-  const WinModel model = train(world.deals, world.end);
+  static const World world = make_world({.seed = 3, .deals = 200, .days = 300});
+  static const WinModel own = train(world.deals, world.end), shipped = train({}, kNow);
+  const WinModel& model = *rc::gen::arbitrary<bool>() ? own : shipped;
   Deal deal = open_deal("a", "Proposal");
   DealView view = view_as_of(deal, kNow, kNow, &model.facts());
   const Prediction prediction = predict(model, view);
@@ -247,7 +248,7 @@ TEST(Executives, are_told_by_their_titles) {
        {"VP Sales", "Chief Financial Officer", "CEO", "Director of IT", "Geschäftsführer", "Co-Founder"}) {
     EXPECT_TRUE(is_executive(title)) << title;
   }
-  for (const char* title : {"Engineer", "Account Manager", "", "Buyer", "Octopus"})
+  for (const char* title : {"Engineer", "Account Executive", "Product Owner", "", "Buyer", "Octopus"})
     EXPECT_FALSE(is_executive(title)) << title;
 }
 

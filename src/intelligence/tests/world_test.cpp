@@ -101,7 +101,7 @@ TEST(SyntheticWorld, four_of_five_periods_end_inside_the_forecast_interval) {
       request.periods = {period};
       request.as_of = at;
       request.known_at = world.end;
-      request.simulations = 400;
+      request.simulations = 200;
       SeededRandom random(forecast_seed(world.deals, request));
       const ForecastRow row = forecast(world.deals, model, request, random).front();
       double actual = 0;
