@@ -75,7 +75,7 @@ struct BookTest : testing::Test {
     return r;
   }
   ShardId put_deal(storage::Transaction& tx, const std::string& external_id, std::string_view stage,
-                   std::string_view amount, std::string_view created = "2026-08-01",
+                   std::string_view amount, std::string_view created = "2026-10-05",
                    std::string_view closes = "2026-12-15") {
     json::object data{{"name", "Deal " + external_id},
                       {"stage", stage},
@@ -121,15 +121,12 @@ TEST_F(BookTest, loads_a_deal_with_names_team_contacts_and_history) {
   const auto person =
       put(*tx, "contact", "C1",
           R"({"firstName":"Ann","lastName":"Ray","title":"CFO","email":"ann@globex.example"})");
-  name(*tx, account, "account:id", "a1");
   name(*tx, user, "user:name", "k lee");
-  name(*tx, person, "contact:id", "c1");
   const auto id = put_deal(*tx, "O1", "Proposal", "1000.50");
-  name(*tx, id, "opportunity:id", "o1");
   const auto role = put(*tx, "contact_role", "R1", R"({"role":"Decision maker"})");
   const std::vector relations{
-      relation(id, "account", "account:id", "a1"), relation(id, "owner", "user:name", "k lee"),
-      relation(role, "opportunity", "opportunity:id", "o1"), relation(role, "contact", "contact:id", "c1")};
+      relation(id, "account", "account:id", "A1"), relation(id, "owner", "user:name", "k lee"),
+      relation(role, "opportunity", "opportunity:id", "O1"), relation(role, "contact", "contact:id", "C1")};
   ASSERT_TRUE(tx->put_relations(relations));
   add_change(*tx, "O1", "stage", "Discovery", "Proposal", "2026-10-01T00:00:00Z");
   add_change(*tx, "O1", "description", "long", "longer", "2026-09-01T00:00:00Z");
@@ -342,7 +339,7 @@ struct RiskTest : BookTest {
   }
   ShardId put_one_deal(std::string_view closes = "2026-09-15") {
     auto tx = begin();
-    const auto id = put_deal(*tx, "O1", "Proposal", "100", "2026-08-01", closes);
+    const auto id = put_deal(*tx, "O1", "Proposal", "100", "2026-08-20", closes);
     EXPECT_TRUE(tx->commit());
     return id;
   }
@@ -423,11 +420,11 @@ TEST_F(RiskTest, does_not_wait_for_ever_when_nobody_serves_the_other_queues) {
   ASSERT_TRUE(tx->commit());
   publish_updated(id, "import-9");
   int steps = 0;
-  // Each step gives the message back for a while; the clock moves to when it is due again.
-  while (step()) {
+  // Each step gives the message back for a while.
+  while (!read()->insight("deal", id).value()) {
     ASSERT_LT(++steps, 1'000);
-    if (const auto due = broker->next_due(); due && *due > clock.now()) clock.advance(*due - clock.now());
-    if (read()->insight("deal", id).value()) break;
+    step();
+    clock.advance(200ms);
   }
   EXPECT_TRUE(read()->insight("deal", id).value());
   EXPECT_GT(steps, 10);
