@@ -37,7 +37,8 @@ Event with_records(const Event& page, Keep keep) {
 // What one attempt works on.
 struct Consumer::Batch {
   std::span<const Delivery> deliveries;
-  std::vector<Incoming> incoming;  // well-formed ones
+  std::vector<const Delivery*> fresh;  // not handled before, each message once
+  std::vector<Incoming> incoming;      // the well-formed ones of them
   struct Malformed {
     const Delivery* delivery;
     Error error;
@@ -196,9 +197,12 @@ Result<> Consumer::attempt(std::span<const Delivery> deliveries) {
     Batch batch;
     batch.deliveries = deliveries;
     CASTIEL_ASSIGN(auto reader, parts_.store->read(deliveries.front().tenant));
+    std::unordered_set<std::string_view> seen;
     for (const auto& d : deliveries) {
       CASTIEL_ASSIGN(const bool known, reader->in_inbox(queue(), d.message_id));
-      if (known) continue;  // handled before: only to be settled
+      // Handled before, or published twice and side by side in this very batch: only to be settled.
+      if (known || !seen.insert(d.message_id).second) continue;
+      batch.fresh.push_back(&d);
       auto event = parse_event(d.body);
       if (!event) {
         batch.malformed.push_back({&d, event.error(), ""});
@@ -245,7 +249,10 @@ Result<> Consumer::write(Batch& batch, bool parked) {
     batch.hold_back(batch.parked);
     CASTIEL_TRY(batch.prepare(*handler_, *tx));
   }
-  for (const auto& d : batch.deliveries) CASTIEL_TRY(tx->add_to_inbox(queue(), d.message_id));
+  for (const auto* d : batch.fresh) {
+    CASTIEL_ASSIGN(const bool first, tx->add_to_inbox(queue(), d->message_id));
+    if (!first) return conditional("version_conflict", "another process handled the message meanwhile");
+  }
   if (batch.plan != nullptr) {
     StepImpl step(*tx, *this);
     CASTIEL_TRY(batch.plan->apply(step));
