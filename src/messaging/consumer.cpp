@@ -186,8 +186,9 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
     if (!alone && alone.error().cls == ErrorClass::permanent) alone = bury_alone(one.front(), alone.error());
     if (alone) continue;
     const auto rest = std::span<const Delivery>(deliveries).subspan(i + 1);
-    if (!rest.empty()) CASTIEL_TRY(parts_.broker->release(rest, Duration(0)));
-    return refuse(one, alone.error());
+    auto released = rest.empty() ? Result<>() : parts_.broker->release(rest, Duration(0));
+    CASTIEL_TRY(refuse(one, alone.error()));
+    return released;
   }
   return {};
 }
