@@ -262,6 +262,7 @@ Result<> Consumer::write(Batch& batch, bool parked) {
   CASTIEL_TRY(parts_.broker->settle(*tx, batch.deliveries));
   CASTIEL_TRY(tx->commit());
   parts_.broker->settled(batch.deliveries);
+  troubles_ = 0;
   return {};
 }
 
@@ -379,6 +380,13 @@ Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& err
   const auto& d = deliveries.front();
   if (error.code == "not_yet") {
     return parts_.broker->release(deliveries, options_.not_yet);
+  }
+  // What is no fault of the message is tried until it works (RETRY-2): a disk that is full for an hour must not fill
+  // the dead letters. Only the pause grows.
+  if (error.cls == ErrorClass::transient) {
+    const int troubles = ++troubles_;
+    parts_.log.warn("message_put_off", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"troubles", troubles}});
+    return parts_.broker->release(deliveries, retry_delay(std::min(troubles, 16)));
   }
   parts_.log.warn("message_refused", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"deliveries", d.deliveries}});
   return parts_.broker->refuse(deliveries, retry_delay(d.deliveries), {parts_.clock->now(), error.code, error.describe()});

@@ -61,6 +61,7 @@ class Consumer {
   ConsumerParts parts_;
   ConsumerOptions options_;
   Handler* handler_;
+  std::atomic<int> troubles_ = 0;  // transient failures since the last step that worked
 };
 
 }  // namespace castiel::messaging
