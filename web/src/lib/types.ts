@@ -262,7 +262,7 @@ export interface UnderstoodFile {
   file: string;
   entity: string | null;
   integration: string | null;
-  records: number;
+  records?: number | null;
   columns: UnderstoodColumn[];
 }
 
