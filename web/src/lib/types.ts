@@ -91,7 +91,7 @@ export interface Overview {
   asOf: string;
   asOfReason: AsOfReason;
   currency: string;
-  pipeline: { open: number; amount: Money; weighted: Money; byStage: StageRow[] };
+  pipeline: { open: number; amount: Money; weighted: Money; byStage: StageRow[]; otherCurrencies?: { currency: string; open: number; amount: Money }[] };
   forecast: ForecastRow | null;
   forecastPeriods: ForecastRow[];
   won: { count: number; amount: Money; winRate: number | null };
@@ -262,7 +262,7 @@ export interface UnderstoodFile {
   file: string;
   entity: string | null;
   integration: string | null;
-  records: number;
+  records?: number | null;
   columns: UnderstoodColumn[];
 }
 

@@ -64,6 +64,12 @@ test('time ticks are month starts in order, no more than asked for', () => {
   }
 });
 
+test('a file is named from the folder it was imported with', () => {
+  assert.equal(format.fileBelow('/data/exports/crm/deals.csv', ['/data/other', '/data/exports']), 'crm/deals.csv');
+  assert.equal(format.fileBelow('/data/exports-2/deals.csv', ['/data/exports']), '/data/exports-2/deals.csv');
+  assert.equal(format.fileBelow('/data/deals.csv', ['/data/deals.csv']), '/data/deals.csv');
+});
+
 test('a JSON pointer marks its value and leaves the rest as it was', () => {
   const payload = JSON.stringify({ data: { records: [{ 'a/b': '-', list: [1, 2] }] }, text: 'castiel-marked-value' });
   const whole = JSON.stringify(JSON.parse(payload), null, 2);
