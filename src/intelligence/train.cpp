@@ -336,12 +336,11 @@ class Trainer {
   void describe() {
     Quality& quality = parts_->quality;
     const auto sampled = closed_.deals.size();
-    quality.method = fmt::format(
-        "Additive scorecard over {} binned features, shrunk towards {}{}; judged on stretches of time left "
-        "out of the "
-        "learning",
-        kFeatureCount, shrinkage_.means > 0 ? "shipped starting values" : "no effect",
-        calibration_helped_ ? ", then calibrated" : "");
+    quality.method =
+        fmt::format("Additive scorecard over {} binned features, shrunk towards {}{}{}", kFeatureCount,
+                    shrinkage_.means > 0 ? "shipped starting values" : "no effect",
+                    calibration_helped_ ? ", then calibrated" : "",
+                    quality.auc ? "; judged on stretches of time left out of the learning" : "");
     std::string& note = quality.note;
     if (closed_.total == 0) {
       note = "No closed deal yet: probabilities come from shipped starting values for stages and dates.";

@@ -16,7 +16,7 @@ namespace castiel::messaging {
 struct QueueSpec {
   std::string name;
   std::vector<std::string> patterns;  // topic patterns of the event types it takes
-  int max_deliveries = 5;             // a message delivered more often goes to the dead letters
+  int max_deliveries = 5;             // a message that failed, or whose process died, more often goes to the dead letters
 };
 
 // A message handed to one consumer until it is settled, refused or released.
@@ -61,7 +61,8 @@ class Broker {
   // Takes the messages out of the queue with the step's transaction; settled() follows its commit.
   virtual Result<> settle(storage::Transaction& tx, std::span<const Delivery> deliveries) = 0;
   virtual void settled(std::span<const Delivery> deliveries) = 0;
-  // Negative acknowledge: the messages come again after the delay, with the failure remembered.
+  // Negative acknowledge: the messages come again after the delay, with the failure remembered. An error of this call
+  // or of release() says that they could not be given back yet: the broker goes on trying.
   virtual Result<> refuse(std::span<const Delivery> deliveries, Duration delay, const storage::Failure& failure) = 0;
   // Gives messages back untried, to come again after `delay`: the delivery does not count.
   virtual Result<> release(std::span<const Delivery> deliveries, Duration delay) = 0;

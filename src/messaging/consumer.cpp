@@ -37,7 +37,8 @@ Event with_records(const Event& page, Keep keep) {
 // What one attempt works on.
 struct Consumer::Batch {
   std::span<const Delivery> deliveries;
-  std::vector<Incoming> incoming;  // well-formed ones
+  std::vector<const Delivery*> fresh;  // not handled before, each message once
+  std::vector<Incoming> incoming;      // the well-formed ones of them
   struct Malformed {
     const Delivery* delivery;
     Error error;
@@ -185,8 +186,9 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
     if (!alone && alone.error().cls == ErrorClass::permanent) alone = bury_alone(one.front(), alone.error());
     if (alone) continue;
     const auto rest = std::span<const Delivery>(deliveries).subspan(i + 1);
-    if (!rest.empty()) CASTIEL_TRY(parts_.broker->release(rest, Duration(0)));
-    return refuse(one, alone.error());
+    auto released = rest.empty() ? Result<>() : parts_.broker->release(rest, Duration(0));
+    CASTIEL_TRY(refuse(one, alone.error()));
+    return released;
   }
   return {};
 }
@@ -196,9 +198,12 @@ Result<> Consumer::attempt(std::span<const Delivery> deliveries) {
     Batch batch;
     batch.deliveries = deliveries;
     CASTIEL_ASSIGN(auto reader, parts_.store->read(deliveries.front().tenant));
+    std::unordered_set<std::string_view> seen;
     for (const auto& d : deliveries) {
       CASTIEL_ASSIGN(const bool known, reader->in_inbox(queue(), d.message_id));
-      if (known) continue;  // handled before: only to be settled
+      // Handled before, or published twice and side by side in this very batch: only to be settled.
+      if (known || !seen.insert(d.message_id).second) continue;
+      batch.fresh.push_back(&d);
       auto event = parse_event(d.body);
       if (!event) {
         batch.malformed.push_back({&d, event.error(), ""});
@@ -245,7 +250,10 @@ Result<> Consumer::write(Batch& batch, bool parked) {
     batch.hold_back(batch.parked);
     CASTIEL_TRY(batch.prepare(*handler_, *tx));
   }
-  for (const auto& d : batch.deliveries) CASTIEL_TRY(tx->add_to_inbox(queue(), d.message_id));
+  for (const auto* d : batch.fresh) {
+    CASTIEL_ASSIGN(const bool first, tx->add_to_inbox(queue(), d->message_id));
+    if (!first) return conditional("version_conflict", "another process handled the message meanwhile");
+  }
   if (batch.plan != nullptr) {
     StepImpl step(*tx, *this);
     CASTIEL_TRY(batch.plan->apply(step));
@@ -254,6 +262,7 @@ Result<> Consumer::write(Batch& batch, bool parked) {
   CASTIEL_TRY(parts_.broker->settle(*tx, batch.deliveries));
   CASTIEL_TRY(tx->commit());
   parts_.broker->settled(batch.deliveries);
+  troubles_ = 0;
   return {};
 }
 
@@ -371,6 +380,13 @@ Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& err
   const auto& d = deliveries.front();
   if (error.code == "not_yet") {
     return parts_.broker->release(deliveries, options_.not_yet);
+  }
+  // What is no fault of the message is tried until it works (RETRY-2): a disk that is full for an hour must not fill
+  // the dead letters. Only the pause grows.
+  if (error.cls == ErrorClass::transient) {
+    const int troubles = ++troubles_;
+    parts_.log.warn("message_put_off", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"troubles", troubles}});
+    return parts_.broker->release(deliveries, retry_delay(std::min(troubles, 16)));
   }
   parts_.log.warn("message_refused", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"deliveries", d.deliveries}});
   return parts_.broker->refuse(deliveries, retry_delay(d.deliveries), {parts_.clock->now(), error.code, error.describe()});

@@ -39,8 +39,8 @@ class Consumer {
   const std::string& queue() const { return options_.queue.name; }
   Result<> declare() { return parts_.broker->declare(options_.queue); }
 
-  // Handles one batch, waiting for it at most `wait`. True when there was one. An error means that the batch went
-  // back to the queue (or stays claimed until restart when not even that worked); the caller pauses and goes on.
+  // Handles one batch, waiting for it at most `wait`. True when there was one. An error means that the batch is on
+  // its way back to the queue; the caller pauses and goes on.
   Result<bool> step(Deadline wait);
 
  private:
@@ -61,6 +61,7 @@ class Consumer {
   ConsumerParts parts_;
   ConsumerOptions options_;
   Handler* handler_;
+  std::atomic<int> troubles_ = 0;  // transient failures since the last step that worked
 };
 
 }  // namespace castiel::messaging

@@ -217,7 +217,11 @@ Result<> ImportJob::State::open_next() {
     if (!told) {
       json::array notes;
       for (const auto& note : opened->recognition().notes) notes.push_back(json::value(note));
-      detail["understood"].get_array().push_back({{"file", file.path}, {"entity", mapping.entity}, {"integration", mapping.integration},
+      // A step that failed after this point told of the file already, in memory.
+      auto& understood = detail["understood"].get_array();
+      const auto told_before = std::ranges::find_if(understood, [&](const json::value& u) { return string_or(u.get_object(), "file") == file.path; });
+      if (told_before != understood.end()) understood.erase(told_before);
+      understood.push_back({{"file", file.path}, {"entity", mapping.entity}, {"integration", mapping.integration},
                                                   {"confidence", opened->recognition().confidence}, {"why", opened->recognition().why},
                                                   {"columns", columns_json(mapping)}, {"notes", std::move(notes)}});
       CASTIEL_TRY(save_run(*tx));
@@ -311,6 +315,13 @@ Result<> ImportJob::State::publish_pages() {
 
 Result<> ImportJob::State::announce() {
   CASTIEL_ASSIGN(auto tx, begin());
+  // An announcement whose commit was in doubt may have been kept.
+  CASTIEL_ASSIGN(const auto stored, tx->import_run(run.correlation));
+  const auto stored_detail = stored ? parse_json(stored->detail) : parse_json("{}");
+  if (stored_detail && stored_detail->is_object() && bool_or(stored_detail->get_object(), "announced", false)) {
+    announced = true;
+    return {};
+  }
   CASTIEL_ASSIGN(const auto ledger, tx->ledger(run.correlation));
   std::int64_t records = 0;
   for (const auto& entry : ledger) {

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "base/json.hpp"
 
@@ -14,14 +15,48 @@ using storage::QueuedMessage;
 namespace {
 
 constexpr auto kWriteDeadline = std::chrono::seconds(10);
+constexpr auto kLookAgain = std::chrono::seconds(1);  // after the store was in trouble
+
+// Messages that were to go back to their lane when the store would not take it.
+struct Owed {
+  std::vector<QueuedMessage> messages;
+  Timestamp at;
+  bool count;
+  std::string errors;
+};
 
 // How one lane stands. Its messages are in the store; this says whether to look.
 struct Lane {
-  std::int64_t count = 0;    // rows, claimed ones included
-  std::int64_t claimed = 0;  // handed out by this process
-  Timestamp due{0};          // no message is available before
+  std::int64_t count = 0;  // rows, claimed ones included
+  int claiming = 0;        // claims under way
+  std::set<std::int64_t> held;  // rows handed out by this process
+  Timestamp due{0};        // no message is available before
   Timestamp oldest{0};
+  // Memory and rows disagree after a write that failed or may have failed. Nobody gets messages of the lane until it
+  // is mended, which the next receive() that comes along tries.
+  std::vector<Owed> owed;
+  bool doubtful = false;  // a claim may have been kept that nobody got
+  bool mending = false;
+  Timestamp mend_at{0};
+
+  std::int64_t claimed() const { return claiming + static_cast<std::int64_t>(held.size()); }
+  bool broken() const { return doubtful || !owed.empty(); }
+  // When there may be something to hand out, or to mend.
+  std::optional<Timestamp> next_look(int partition) const {
+    if (mending || (doubtful && claiming > 0)) return std::nullopt;
+    if (broken()) return mend_at;
+    if (count == claimed() || (claimed() > 0 && partition != kRetryLane)) return std::nullopt;
+    return due;
+  }
 };
+
+Lane lane_of_rows(const storage::LaneInfo& rows) {
+  Lane lane;
+  lane.count = rows.count;
+  lane.due = rows.head_available_at;
+  lane.oldest = rows.oldest;
+  return lane;
+}
 
 using LaneKey = std::pair<TenantId, int>;
 
@@ -81,7 +116,7 @@ struct EmbeddedBroker::Impl {
       auto& queue = queues[c.queue];
       auto& lane = queue.lanes[{c.tenant, c.partition}];
       if (c.added > 0) {
-        const bool was_empty = lane.count == lane.claimed;
+        const bool was_empty = lane.count == lane.claimed();
         if (was_empty || (c.partition == kRetryLane && c.available_at < lane.due)) lane.due = c.available_at;
         if (lane.count == 0) lane.oldest = clock->now();
       } else {
@@ -89,7 +124,7 @@ struct EmbeddedBroker::Impl {
         lane.oldest = clock->now();  // what follows was published later; an upper bound is enough for the figure
       }
       lane.count += c.added;
-      if (lane.count == 0 && lane.claimed == 0) queue.lanes.erase({c.tenant, c.partition});
+      if (lane.count == 0 && lane.claimed() == 0) queue.lanes.erase({c.tenant, c.partition});
     }
     changed.notify_all();
   }
@@ -108,10 +143,10 @@ struct EmbeddedBroker::Impl {
     for (auto i = queue.lanes.lower_bound({queue.last.first, INT32_MIN}); i != queue.lanes.end() && i->first <= queue.last; ++i) order.push_back(i);
     for (const auto& i : order) {
       const auto& [key, lane] = *i;
-      if (lane.count == lane.claimed) continue;
-      if (lane.claimed > 0 && key.second != kRetryLane) continue;
-      if (lane.due <= now) return key;
-      if (!soonest || lane.due < *soonest) soonest = lane.due;
+      const auto at = lane.next_look(key.second);
+      if (!at) continue;
+      if (*at <= now) return key;
+      if (!soonest || *at < *soonest) soonest = *at;
     }
     return std::nullopt;
   }
@@ -123,12 +158,45 @@ struct EmbeddedBroker::Impl {
     auto& lanes = queues[queue].lanes;
     const auto it = lanes.find(key);
     if (it == lanes.end()) return;
-    if (due && *due) {
-      it->second.due = **due;
-    } else if (!due) {
-      it->second.due = clock->now() + std::chrono::seconds(1);  // the store is in trouble: look again soon
-    }
+    // With the store in trouble, or rows that are not where they should be: look again soon, not at once.
+    it->second.due = due && *due ? **due : clock->now() + kLookAgain;
     changed.notify_all();
+  }
+
+  // Brings the lane's rows to what was asked of them before. Error: not now; it is tried again a little later.
+  Result<> mend(const std::string& queue, const LaneKey& key) {
+    std::vector<Owed> owed;
+    bool doubtful = false;
+    std::set<std::int64_t> held;
+    {
+      std::lock_guard lock(mutex);
+      const auto& lane = queues[queue].lanes[key];
+      owed = lane.owed;
+      doubtful = lane.doubtful;
+      held = lane.held;
+    }
+    const auto deadline = Deadline::after(*clock, kWriteDeadline);
+    std::size_t done = 0;
+    Result<> outcome;
+    for (const auto& o : owed) {
+      outcome = rows->release(o.messages, o.at, o.count, o.errors, deadline);
+      if (!outcome) break;
+      ++done;
+    }
+    if (outcome && doubtful) outcome = rows->reopen_lane(queue, key.first, key.second, held, deadline);
+    {
+      std::lock_guard lock(mutex);
+      auto& lane = queues[queue].lanes[key];
+      for (std::size_t i = 0; i < done; ++i) {
+        for (const auto& m : owed[i].messages) lane.held.erase(m.seq);
+      }
+      lane.owed.erase(lane.owed.begin(), lane.owed.begin() + static_cast<std::ptrdiff_t>(done));
+      if (outcome) lane.doubtful = false;
+      lane.mending = false;
+      lane.mend_at = clock->now() + kLookAgain;
+    }
+    refresh(queue, key);
+    return outcome;
   }
 
   Result<> give_back(std::span<const Delivery> deliveries, Timestamp at, bool count, std::string_view errors) {
@@ -138,15 +206,20 @@ struct EmbeddedBroker::Impl {
     auto done = rows->release(messages, at, count, errors, Deadline::after(*clock, kWriteDeadline));
     const std::string queue = deliveries.front().queue;
     const LaneKey key{deliveries.front().tenant, deliveries.front().lane};
-    if (!done) return done;  // still claimed: the next start of the process opens them again
     {
       std::lock_guard lock(mutex);
       auto& lanes = queues[queue].lanes;
       if (const auto it = lanes.find(key); it != lanes.end()) {
-        it->second.claimed -= static_cast<std::int64_t>(deliveries.size());
+        if (!done) {
+          it->second.owed.push_back({std::move(messages), at, count, std::string(errors)});
+          it->second.mend_at = clock->now() + kLookAgain;
+          return done;
+        }
+        for (const auto& d : deliveries) it->second.held.erase(d.tag);
         if (key.second != kRetryLane) it->second.due = at;
       }
     }
+    if (!done) return done;
     refresh(queue, key);
     return {};
   }
@@ -159,7 +232,7 @@ Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::create(storage::SqliteSt
   auto impl = std::make_unique<Impl>(store.queue_rows(), clock);
   CASTIEL_TRY(impl->rows->reopen_claims(Deadline::after(clock, kWriteDeadline)));
   CASTIEL_ASSIGN(const auto lanes, impl->rows->lanes());
-  for (const auto& lane : lanes) impl->queues[lane.queue].lanes[{lane.tenant, lane.partition}] = {lane.count, 0, lane.head_available_at, lane.oldest};
+  for (const auto& lane : lanes) impl->queues[lane.queue].lanes[{lane.tenant, lane.partition}] = lane_of_rows(lane);
   impl->rows->on_commit([raw = impl.get()](const auto& changes) { raw->apply(changes); });
   return std::unique_ptr<EmbeddedBroker>(new EmbeddedBroker(std::move(impl)));
 }
@@ -177,6 +250,7 @@ Result<> EmbeddedBroker::declare(const QueueSpec& queue) {
 Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, const ReceiveLimits& limits, Deadline deadline) {
   for (;;) {
     LaneKey key;
+    bool mends = false;
     {
       std::unique_lock lock(impl_->mutex);
       const auto it = impl_->queues.find(name);
@@ -194,8 +268,17 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
         impl_->changed.wait_for(lock, wait);
       }
       it->second.last = key;
-      // Nobody else may take from this lane while its rows are being claimed.
-      it->second.lanes[key].claimed += 1;
+      auto& lane = it->second.lanes[key];
+      mends = lane.broken();
+      if (mends) {
+        lane.mending = true;
+      } else {
+        lane.claiming += 1;  // nobody else may take from this lane while its rows are being claimed
+      }
+    }
+    if (mends) {
+      CASTIEL_TRY(impl_->mend(std::string(name), key));
+      continue;
     }
     auto claimed = impl_->rows->claim(name, key.first, key.second, limits.messages, limits.records,
                                       Deadline::after(*impl_->clock, kWriteDeadline));
@@ -203,7 +286,13 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
       std::lock_guard lock(impl_->mutex);
       const auto queue = impl_->queues.find(name);
       auto& lane = queue->second.lanes[key];
-      lane.claimed += claimed ? static_cast<std::int64_t>(claimed->size()) - 1 : -1;
+      lane.claiming -= 1;
+      if (claimed) {
+        for (const auto& m : *claimed) lane.held.insert(m.seq);
+      } else {
+        lane.doubtful = true;
+        lane.mend_at = impl_->clock->now() + kLookAgain;
+      }
     }
     if (!claimed) return std::unexpected(claimed.error());
     if (key.second == kRetryLane || claimed->empty()) impl_->refresh(std::string(name), key);
@@ -230,20 +319,22 @@ void EmbeddedBroker::settled(std::span<const Delivery> deliveries) {
     auto& lanes = impl_->queues[d.queue].lanes;
     const auto it = lanes.find({d.tenant, d.lane});
     if (it == lanes.end()) continue;
-    it->second.claimed -= 1;
-    if (it->second.count == 0 && it->second.claimed == 0) lanes.erase(it);
+    it->second.held.erase(d.tag);
+    if (it->second.count == 0 && it->second.claimed() == 0) lanes.erase(it);
   }
   impl_->changed.notify_all();
 }
 
 Result<> EmbeddedBroker::refuse(std::span<const Delivery> deliveries, Duration delay, const storage::Failure& failure) {
   const Timestamp at = impl_->clock->now() + delay;
+  Result<> outcome;
   for (const auto& d : deliveries) {
     auto failures = d.failures;
     failures.push_back(failure);
-    CASTIEL_TRY(impl_->give_back({&d, 1}, at, true, to_text(failures)));
+    auto done = impl_->give_back({&d, 1}, at, true, to_text(failures));
+    if (!done && outcome) outcome = std::move(done);
   }
-  return {};
+  return outcome;
 }
 
 Result<> EmbeddedBroker::release(std::span<const Delivery> deliveries, Duration delay) {
@@ -266,8 +357,8 @@ Result<std::vector<QueueStats>> EmbeddedBroker::stats() {
     stats.name = name;
     stats.settled_total = queue.settled;
     for (const auto& [key, lane] : queue.lanes) {
-      const std::int64_t open = std::max<std::int64_t>(0, lane.count - lane.claimed);
-      stats.claimed += std::max<std::int64_t>(0, lane.claimed);
+      const std::int64_t open = std::max<std::int64_t>(0, lane.count - lane.claimed());
+      stats.claimed += lane.claimed();
       (lane.due > now ? stats.delayed : stats.ready) += open;
       if (open > 0) stats.oldest_seconds = std::max<std::int64_t>(stats.oldest_seconds, (now - lane.oldest).count() / 1'000'000);
     }
@@ -287,8 +378,8 @@ std::optional<Timestamp> EmbeddedBroker::next_due() const {
   std::optional<Timestamp> soonest;
   for (const auto& [name, queue] : impl_->queues) {
     for (const auto& [key, lane] : queue.lanes) {
-      if (lane.count == lane.claimed) continue;
-      if (!soonest || lane.due < *soonest) soonest = lane.due;
+      const auto at = lane.next_look(key.second);
+      if (at && (!soonest || *at < *soonest)) soonest = at;
     }
   }
   return soonest;

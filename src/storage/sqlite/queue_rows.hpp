@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,13 +67,16 @@ class QueueRows {
                                                    int max_messages, int max_records, Deadline deadline) = 0;
   // After a crash: claims of the process before are open again, their deliveries counted.
   virtual Result<> reopen_claims(Deadline deadline) = 0;
+  // Opens the claims of one lane but those in `held`, and takes their deliveries back: for claims whose commit was in
+  // doubt, so that nobody got the messages.
+  virtual Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition, const std::set<std::int64_t>& held, Deadline deadline) = 0;
   // When the first unclaimed message of the lane is due; nothing when there is none.
   virtual Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) = 0;
   // Within a step's transaction.
   virtual Result<> remove(Transaction& tx, const QueuedMessage& message) = 0;
   virtual Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
                        Timestamp available_at, std::string_view errors) = 0;
-  // Outside one: back to the lane, from `available_at` on. `count_delivery` false takes the delivery back: nobody tried.
+  // Outside one: claimed messages go back to the lane, from `available_at` on; repeating it changes nothing. `count_delivery` false takes the delivery back: nobody tried.
   virtual Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery,
                            std::string_view errors, Deadline deadline) = 0;
   // Called after each commit that changed lanes, on the committing thread, with the writer free again.

@@ -134,6 +134,7 @@ struct SqliteStore::Impl final : QueueRows {
   Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition, int max_messages, int max_records,
                                            Deadline deadline) override;
   Result<> reopen_claims(Deadline deadline) override;
+  Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition, const std::set<std::int64_t>& held, Deadline deadline) override;
   Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) override;
   Result<> remove(Transaction& tx, const QueuedMessage& message) override;
   Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
@@ -342,6 +343,21 @@ Result<> SqliteStore::Impl::reopen_claims(Deadline deadline) {
   return in_transaction(deadline, [&] { return run(writer.connection(), "UPDATE queued SET claimed = 0 WHERE claimed <> 0"); });
 }
 
+Result<> SqliteStore::Impl::reopen_lane(std::string_view queue, const TenantId& tenant, int partition, const std::set<std::int64_t>& held,
+                                        Deadline deadline) {
+  CASTIEL_TRY(observe("reopen"));
+  return in_transaction(deadline, [&]() -> Result<> {
+    auto claimed = collect<std::int64_t>(query(writer.connection(), "SELECT seq FROM queued WHERE queue=? AND tenant=? AND part=? AND claimed<>0", queue,
+                                               tenant.str(), partition),
+                                         [](const Statement& row) { return row.integer(0); });
+    if (!claimed) return std::unexpected(claimed.error());
+    for (const auto seq : *claimed) {
+      if (!held.contains(seq)) CASTIEL_TRY(run(writer.connection(), "UPDATE queued SET claimed = 0, deliveries = deliveries - 1 WHERE seq=?", seq));
+    }
+    return {};
+  });
+}
+
 Result<std::optional<Timestamp>> SqliteStore::Impl::next_due(std::string_view queue, const TenantId& tenant, int partition) {
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(readers));
   if (partition == kRetryLane) {
@@ -370,7 +386,7 @@ Result<> SqliteStore::Impl::release(const std::vector<QueuedMessage>& messages, 
   CASTIEL_TRY(observe("release"));
   return in_transaction(deadline, [&]() -> Result<> {
     for (const auto& m : messages) {
-      CASTIEL_TRY(run(writer.connection(), "UPDATE queued SET claimed = 0, available_at = ?, deliveries = deliveries - ?, errors = ? WHERE seq=?",
+      CASTIEL_TRY(run(writer.connection(), "UPDATE queued SET claimed = 0, available_at = ?, deliveries = deliveries - ?, errors = ? WHERE seq=? AND claimed <> 0",
                       available_at, count_delivery ? 0 : 1, errors.empty() ? std::string_view(m.errors) : errors, m.seq));
     }
     return {};

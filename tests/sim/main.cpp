@@ -1,0 +1,91 @@
+// castiel-sim: runs simulated worlds, one for each seed, and says which fail. See README.md.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "world.hpp"
+
+using namespace castiel::sim;
+
+namespace {
+
+struct Arguments {
+  std::uint64_t seeds = 200, from = 1;
+  bool verbose = false;
+  bool probes = true;
+};
+
+int usage() {
+  fmt::print(stderr,
+             "Usage: castiel-sim [--seeds N] [--from S] [--verbose] [--no-probes]\n\n"
+             "  --seeds N    how many worlds (default 200)\n"
+             "  --from S     the first one's seed (default 1)\n"
+             "  --verbose    print what happens in each world\n"
+             "  --no-probes  do not demand that every rare path was taken (for few seeds)\n");
+  return 2;
+}
+
+bool number(const char* text, std::uint64_t& into) {
+  const auto* end = text + std::strlen(text);
+  return std::from_chars(text, end, into).ptr == end && end != text;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view a = argv[i];
+    if (a == "--verbose") {
+      arguments.verbose = true;
+    } else if (a == "--no-probes") {
+      arguments.probes = false;
+    } else if (a == "--seeds" && i + 1 < argc && number(argv[i + 1], arguments.seeds)) {
+      ++i;
+    } else if (a == "--from" && i + 1 < argc && number(argv[i + 1], arguments.from)) {
+      ++i;
+    } else {
+      return usage();
+    }
+  }
+
+  Probes probes;
+  std::uint64_t failed = 0;
+  std::int64_t records = 0, steps = 0, processes = 0;
+  for (std::uint64_t seed = arguments.from; seed < arguments.from + arguments.seeds; ++seed) {
+    auto outcome = run_and_compare({seed, true, arguments.verbose, Mutant::none});
+    // A seed is worth something only if it repeats.
+    if (outcome.failures.empty() && seed % 20 == 0) {
+      if (run_world({seed, true, false, Mutant::none}).trace_hash != outcome.trace_hash)
+        outcome.failures.push_back("the same seed went another way the second time");
+    }
+    probes.add(outcome.probes);
+    records += outcome.records;
+    steps += outcome.steps;
+    processes += outcome.processes;
+    if (!outcome.failures.empty()) {
+      ++failed;
+      fmt::print("\nseed {} FAILED ({} records; faults: {})\n", seed, outcome.records, outcome.faults);
+      for (const auto& f : outcome.failures) fmt::print("  {}\n", f);
+      if (!arguments.verbose) {
+        fmt::print("its last events:\n");
+        for (const auto& line : outcome.last_events) fmt::print("  {}\n", line);
+      }
+      fmt::print("repeat it with: {} --seeds 1 --from {} --verbose --no-probes\n", argv[0], seed);
+    }
+    if ((seed - arguments.from + 1) % 50 == 0)
+      fmt::print("{} seeds, {} failed\n", seed - arguments.from + 1, failed);
+  }
+  fmt::print("{} seeds, {} failed; {} records in {} steps of {} processes\n", arguments.seeds, failed,
+             records, steps, processes);
+  bool missing = false;
+  for (const auto& name : Probes::declared()) {
+    const auto it = probes.hits().find(name);
+    const auto n = it == probes.hits().end() ? 0 : it->second;
+    if (n == 0 || arguments.verbose) fmt::print("{} probe: {} {}\n", n == 0 ? "MISSED" : "hit", name, n);
+    missing = missing || n == 0;
+  }
+  return failed > 0 || (arguments.probes && missing) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
