@@ -107,7 +107,7 @@ Result<json::object> Book::forecast(const std::string& name, GroupBy by) const {
 }
 
 json::object Book::backtest() const {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(backtest_mutex_);
   if (!backtest_) {
     BacktestOptions settings;
     settings.fiscal_start_month = options.fiscal_start_month;

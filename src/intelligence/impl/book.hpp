@@ -53,6 +53,7 @@ struct Book {
  private:
   mutable std::mutex mutex_;
   mutable std::map<std::string, json::object> forecasts_;
+  mutable std::mutex backtest_mutex_;  // its own: a backtest takes seconds, and forecasts go on meanwhile
   mutable std::optional<json::object> backtest_;
 };
 
