@@ -187,7 +187,8 @@ TEST_F(Flow, names_find_their_shards_in_any_order_and_near_spelling) {
   EXPECT_EQ(count(summary, "opportunity", "created"), 2);
   for (const char* id : {"O1", "O2"}) {
     int resolved = 0;
-    for (const auto& relation : reader()->relations_from(shard("opportunity", id).id).value()) {
+    const auto edges = reader()->relations_from(shard("opportunity", id).id).value();
+    for (const auto& relation : edges) {
       if (relation.role == "account" || relation.role == "product") resolved += relation.to ? 1 : 0;
     }
     EXPECT_EQ(resolved, 2) << id;
@@ -258,7 +259,8 @@ TEST_F(Flow, the_maven_sales_data_lands_completely) {
     if (r.to) roles[r.from].insert(r.role);
     return {};
   }));
-  for (const auto& s : live_opportunities().value()) {
+  const auto opportunities = live_opportunities().value();
+  for (const auto& s : opportunities) {
     without_account += !roles[s.id].contains("account");
     without_owner += !roles[s.id].contains("owner");
     without_product += !roles[s.id].contains("product");

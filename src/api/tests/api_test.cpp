@@ -356,7 +356,8 @@ TEST_F(ApiTest, a_dead_letter_is_replayed_once_and_handled_again) {
   EXPECT_FALSE(store->read(kAcme).value()->any_parked(kQueue).value()) << "the key is free again";
 
   std::vector<std::string> actions;
-  for (const auto& entry : store->read(kAcme).value()->audit(10).value()) actions.push_back(entry.action);
+  const auto entries = store->read(kAcme).value()->audit(10).value();
+  for (const auto& entry : entries) actions.push_back(entry.action);
   EXPECT_THAT(actions, UnorderedElementsAre("dlq.list", "dlq.get", "dlq.replay"));
 }
 

@@ -188,7 +188,8 @@ TEST_F(TenantSettingsTest, a_stored_value_not_allowed_any_more_is_left_out_and_l
 
 TEST_F(TenantSettingsTest, the_list_says_where_each_value_comes_from) {
   ASSERT_TRUE(tenants.set(acme, "tenant.base_currency", "EUR", "ann"));
-  for (const auto& row : tenants.list(acme).value()) {
+  const auto rows = tenants.list(acme).value();
+  for (const auto& row : rows) {
     const auto expected = row.spec->key == "tenant.base_currency"   ? SettingOrigin::tenant
                           : row.spec->key == "forecast.simulations" ? SettingOrigin::file
                                                                     : SettingOrigin::built_in;
