@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <system_error>
 
 #include "app/command_line.hpp"
 
@@ -67,6 +68,13 @@ int main(int argc, char** argv) {
     const int code = cli_app.exit(e);
     return code == 0 ? app::kDone : app::kUsage;
   }
-  const int status = chosen ? chosen() : app::kUsage;
-  return std::fflush(stdout) == 0 ? status : app::kFailed;
+  try {
+    const int status = chosen ? chosen() : app::kUsage;
+    return std::fflush(stdout) == 0 ? status : app::kFailed;
+  } catch (const std::system_error& e) {
+    // The reader of our output went away (`castiel deals | head`): nobody is left to tell.
+    if (e.code() == std::errc::broken_pipe) return app::kFailed;
+    std::fprintf(stderr, "castiel: %s\n", e.what());
+    return app::kFailed;
+  }
 }

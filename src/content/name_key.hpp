@@ -13,7 +13,7 @@ namespace castiel::content {
 // digit.
 std::string name_key(std::string_view text);
 // The same without the legal forms a company's name ends in ("Inc", "GmbH & Co. KG", "S.A."), unless nothing
-// would be left, and without a leading "The".
+// would be left, without a leading "The" and without "and" between words, which others write '&'.
 std::string company_key(std::string_view text);
 
 // Edits (insert, delete, replace, swap of neighbours: optimal string alignment) from `a` to `b`, by bytes of

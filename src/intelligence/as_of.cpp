@@ -186,7 +186,7 @@ void count_stage(const Change& change, const TenantFacts* facts, DealView& view,
     if (order < 0) {
       ++view.stage_steps;
       view.last_step = change.effective_at;
-      const int skipped = impl::stages_skipped(*change.old_value, to, facts, visited);
+      const int skipped = impl::stages_skipped(*change.old_value, to, facts, process_of(*view.deal), visited);
       if (skipped > 0) {
         view.skips += skipped;
         view.skip_changes.push_back(&change);

@@ -81,6 +81,9 @@ struct Deal {
   std::vector<Change> history;  // sorted by effective_at
 };
 
+// The sales process a deal goes through: pipelines of one source have their own stages, and sources too.
+std::string process_of(const Deal& deal);
+
 // Sorts a history by effective_at, recorded_at; keeps the given order among equals.
 void sort_history(Deal& deal);
 

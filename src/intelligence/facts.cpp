@@ -94,7 +94,7 @@ struct StageSeen {
   int open = 0, won = 0, lost = 0;  // deals standing in it
   int left = 0;                     // changes out of it
   std::vector<double> won_days;
-  int won_deals = 0;
+  std::map<std::string, int, std::less<>> processes;  // where it occurs, with the won deals that went through it
   double probability_sum = 0;
   int probability_count = 0;
   double position = 0.5;
@@ -219,6 +219,7 @@ class Observer {
   void see_stage(const Deal& deal, Status status) {
     if (deal.stage.empty()) return;
     StageSeen& seen = stages_[deal.stage];
+    seen.processes[process_of(deal)];
     status == Status::open ? ++seen.open : status == Status::won ? ++seen.won : ++seen.lost;
     if (status == Status::open && deal.source_probability) {
       seen.probability_sum += *deal.source_probability;
@@ -274,6 +275,7 @@ class Observer {
 
   void see_visits(const Deal& deal, Status status, std::optional<Timestamp> closed) {
     const auto stages = visits(deal, as_of_, known_at_, closed);
+    const std::string process = process_of(deal);
     std::vector<std::string_view> first_entries;
     for (const Visit& visit : stages) {
       if (std::ranges::find(first_entries, visit.stage) == first_entries.end()) {
@@ -281,13 +283,14 @@ class Observer {
         first_entries.push_back(visit.stage);
       }
       StageSeen& seen = stages_[visit.stage];
+      seen.processes[process];
       if (status == Status::won && visit.to) {
         seen.won_days.push_back(static_cast<double>(days_between(visit.from, *visit.to)));
       }
     }
     if (status == Status::won && stages.size() > 1) {
-      ++won_with_stages_;
-      for (const auto stage : first_entries) ++stages_[stage].won_deals;
+      ++won_with_stages_[process];
+      for (const auto stage : first_entries) ++stages_[stage].processes[process];
     }
   }
 
@@ -331,7 +334,11 @@ class Observer {
           fact.p80_days = quantile(seen.won_days, .8);
           fact.p95_days = quantile(seen.won_days, .95);
         }
-        if (won_with_stages_ >= kEnoughForUsual) fact.usual = 2 * seen.won_deals >= won_with_stages_;
+        for (const auto& [process, won] : seen.processes) {
+          const auto all = won_with_stages_.find(process);
+          const int of = all == won_with_stages_.end() ? 0 : all->second;
+          if (of < kEnoughForUsual || 2 * won >= of) fact.usual_in.push_back(process);
+        }
       }
       facts_.stages.push_back(std::move(fact));
     }
@@ -340,7 +347,8 @@ class Observer {
   Timestamp as_of_, known_at_;
   TenantFacts facts_;
   int created_ = 0, present_open_ = 0, amounts_ = 0, close_dates_ = 0, next_steps_ = 0, activities_ = 0,
-      probabilities_ = 0, contacts_ = 0, titles_ = 0, won_with_stages_ = 0;
+      probabilities_ = 0, contacts_ = 0, titles_ = 0;
+  std::map<std::string, int, std::less<>> won_with_stages_;  // won deals with a known course, by process
   Counter all_, stage_, amount_, close_date_, owner_, probability_, next_step_;
   StagesSeen stages_;
   Precedence before_;
@@ -398,12 +406,13 @@ int compare_stages(std::string_view from, std::string_view to, const TenantFacts
 }
 
 int stages_skipped(std::string_view from, std::string_view to, const TenantFacts* facts,
-                   std::span<const std::string_view> visited) {
+                   std::string_view process, std::span<const std::string_view> visited) {
   const StageFact* a = facts ? facts->stage(from) : nullptr;
   const StageFact* b = facts ? facts->stage(to) : nullptr;
   if (!a || !b) return 0;
   return static_cast<int>(std::ranges::count_if(facts->stages, [&](const StageFact& stage) {
-    return stage.order > a->order && stage.order < b->order && stage.usual && !stage.closing &&
+    return stage.order > a->order && stage.order < b->order && !stage.closing &&
+           std::ranges::find(stage.usual_in, process) != stage.usual_in.end() &&
            std::ranges::find(visited, stage.name) == visited.end();
   }));
 }

@@ -128,12 +128,14 @@ class Adviser {
   // The usual stages a deal jumped over, in words.
   std::string skipped_stages() const {
     std::string names;
+    const std::string process = process_of(*view_.deal);
     for (const Change* change : view_.skip_changes) {
       const StageFact* from = facts_.stage(change->old_value.value_or(""));
       const StageFact* to = facts_.stage(change->new_value.value_or(""));
       if (!from || !to) continue;
       for (const StageFact& stage : facts_.stages) {
-        if (stage.order > from->order && stage.order < to->order && stage.usual && !stage.closing) {
+        if (stage.order > from->order && stage.order < to->order && !stage.closing &&
+            std::ranges::find(stage.usual_in, process) != stage.usual_in.end()) {
           names += (names.empty() ? "" : ", ") + stage.name;
         }
       }

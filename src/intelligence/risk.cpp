@@ -13,6 +13,18 @@
 namespace castiel::intelligence {
 namespace {
 
+// "33,000": for a sentence, without the zeros a source appends.
+std::string amount_words(const Decimal& amount) {
+  std::string text = amount.normalized().str();
+  const auto whole = std::min(text.find('.'), text.size());
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  for (std::size_t at = whole; at > first + 3;) {
+    at -= 3;
+    text.insert(at, ",");
+  }
+  return text;
+}
+
 using impl::days_between;
 
 constexpr int kMediumRisk = 25, kHighRisk = 50;
@@ -228,12 +240,12 @@ class Assessor {
     if (view_.amount_cut_share >= .2) {
       add(factor::kAmountCut, "Amount was cut", view_.amount_cut_share >= .5 ? 20 : 12,
           fmt::format("The amount fell by {:.0f} % to {}.", 100 * view_.amount_cut_share,
-                      view_.amount->str()),
+                      amount_words(*view_.amount)),
           all_changes(view_.cut_changes, "Amount moved"));
     } else if (view_.amount_raises > 0 && view_.amount_cuts == 0) {
       add(factor::kAmountRaised, "Amount was raised", -4,
-          fmt::format("The amount rose to {}.", view_.amount->str()),
-          {field_evidence(field::kAmount, fmt::format("The amount is {}", view_.amount->str()))});
+          fmt::format("The amount rose to {}.", amount_words(*view_.amount)),
+          {field_evidence(field::kAmount, fmt::format("The amount is {}", amount_words(*view_.amount)))});
     }
   }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/command_line.hpp"
+#include "base/decimal.hpp"
 
 namespace castiel::app {
 
@@ -18,7 +19,8 @@ std::string money(const json::value* value) {
   if (object == nullptr) return "–";
   const auto amount = get_string(*object, "amount");
   if (!amount) return "–";
-  std::string text(*amount);
+  const auto exact = Decimal::parse(*amount);
+  std::string text = exact ? exact->normalized().str() : std::string(*amount);
   auto whole = std::min(text.find('.'), text.size());
   for (auto at = static_cast<std::ptrdiff_t>(whole) - 3; at > (text.starts_with('-') ? 1 : 0); at -= 3) text.insert(static_cast<std::size_t>(at), ",");
   const auto currency = string_or(*object, "currency", "unknown");

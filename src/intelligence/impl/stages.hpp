@@ -13,8 +13,8 @@ namespace castiel::intelligence::impl {
 std::optional<Status> closing_status(std::string_view stage, const TenantFacts* facts);
 // Below 0 if `from` comes before `to`, 0 if equal or unknown.
 int compare_stages(std::string_view from, std::string_view to, const TenantFacts* facts);
-// How many usual stages between `from` and `to` are not among `visited`.
+// How many stages usual in the process between `from` and `to` are not among `visited`.
 int stages_skipped(std::string_view from, std::string_view to, const TenantFacts* facts,
-                   std::span<const std::string_view> visited);
+                   std::string_view process, std::span<const std::string_view> visited);
 
 }  // namespace castiel::intelligence::impl
