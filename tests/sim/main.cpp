@@ -61,6 +61,9 @@ int main(int argc, char** argv) {
       if (run_world({seed, true, false, Mutant::none}).trace_hash != outcome.trace_hash)
         outcome.failures.push_back("the same seed went another way the second time");
     }
+    if (arguments.verbose) {
+      for (const auto& line : outcome.state) fmt::print("state: {}\n", line);
+    }
     probes.add(outcome.probes);
     records += outcome.records;
     steps += outcome.steps;

@@ -27,12 +27,25 @@ constexpr int kMaxDeliveries = 10;               // RETRY-4
 constexpr auto kBetweenImports = 2h;             // of virtual time; more than the wall clock is ever stepped
 constexpr auto kFarthestStep = 10min;
 
+// Everything is declared: what the recogniser makes of a column may differ from file to file, and the model knows
+// nothing of that.
 constexpr char kSourceMap[] = R"(files:
-  - { match: "users*", entity: user }
-  - { match: "accounts*", entity: account }
-  - { match: "products*", entity: product }
-  - { match: "opportunity_history*", entity: opportunity_change }
-  - { match: "opportunities*", entity: opportunity }
+  - match: "users*"
+    entity: user
+    columns: { Id: id, Name: name, Email: email, Title: title }
+  - match: "accounts*"
+    entity: account
+    columns: { Id: id, Name: name, Industry: industry, OwnerId: ownerId, LastModifiedDate: modifiedAt }
+  - match: "products*"
+    entity: product
+    columns: { Id: id, Name: name, ProductCode: code }
+  - match: "opportunity_history*"
+    entity: opportunity_change
+    columns: { Id: id, OpportunityId: opportunityId, Field: field, OldValue: oldValue, NewValue: newValue, CreatedDate: changedAt }
+  - match: "opportunities*"
+    entity: opportunity
+    columns: { Id: id, Name: name, AccountId: accountId, OwnerId: ownerId, StageName: stage, Amount: amount,
+               CloseDate: closeDate, LastModifiedDate: modifiedAt }
 )";
 
 const messaging::SchemaRegistry& schemas() {
@@ -222,9 +235,8 @@ class World {
       const std::size_t actor = w_.schedule.below(actors);
       bool progress = false;
       try {
-        progress = actor < process_->users.size()
-                       ? step_user(process_->users[actor])
-                       : step_consumer(*process_->consumers[actor - process_->users.size()]);
+        nested_ = false;
+        progress = step_actor(actor);
       } catch (const Crash& crash) {
         w_.trace.note(fmt::format("CRASH at {}", crash.where));
         process_.reset();
@@ -251,6 +263,7 @@ class World {
       if (started) {
         for (const auto& tenant : w_.workload.tenants)
           process_->users.push_back({&tenant, nullptr, 0, false, false});
+        process_->sim_crm->when_prepared([this] { interleave(); });
         return;
       }
       unexpected("start", started.error());
@@ -260,6 +273,23 @@ class World {
     w_.probes.hit("process start failed");
     process_.reset();
     w_.clock.advance(1s);
+  }
+
+  // Somebody else acts while a consumer is between its look at the store and its transaction.
+  void interleave() {
+    if (nested_ || !w_.faults.roll_interleave()) return;
+    nested_ = true;
+    const std::size_t actors = process_->users.size() + process_->consumers.size();
+    for (int i = 0; i < 3; ++i) {
+      w_.trace.note("meanwhile:");
+      step_actor(w_.faults.random().below(actors));
+    }
+    nested_ = false;
+  }
+
+  bool step_actor(std::size_t actor) {
+    const std::size_t users = process_->users.size();
+    return actor < users ? step_user(process_->users[actor]) : step_consumer(*process_->consumers[actor - users]);
   }
 
   void step_surroundings() {
@@ -421,6 +451,7 @@ class World {
   std::vector<std::string> failures_;
   std::int64_t steps_ = 0, clean_steps_ = 0, faulty_steps_ = 0, processes_ = 0;
   Duration stepped_{0};
+  bool nested_ = false;
 };
 
 }  // namespace
