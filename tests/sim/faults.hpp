@@ -59,7 +59,7 @@ struct FaultPlan {
   double commit_kept = 0;  // the commit happened, its answer was lost
   double busy = 0;
   double full = 0;       // the disk is full for some virtual time
-  double refuse = 0;  // a stage cannot do its whole batch for now
+  double refuse = 0;     // a stage cannot do its whole batch for now
   double slow = 0;       // a call takes up to two virtual seconds
   double clock = 0;      // the wall clock is stepped (per scheduler step)
   double duplicate = 0;  // a waiting message is there twice (per scheduler step)

@@ -86,7 +86,8 @@ class SimHandler final : public messaging::Handler {
   Probes* probes_;
   Mutant mutant_;
   std::function<void()> when_prepared_;
-  std::pair<std::int64_t, int> prepared_{-1, 0};  // what was prepared last without the write lock: tag and deliveries
+  std::pair<std::int64_t, int> prepared_{
+      -1, 0};  // what was prepared last without the write lock: tag and deliveries
 };
 
 // Consumes shard.* events and keeps, in the step's transaction, the version of each shard it heard of last.

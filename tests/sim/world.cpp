@@ -27,8 +27,8 @@ constexpr int kMaxDeliveries = 10;               // RETRY-4
 constexpr auto kBetweenImports = 2h;             // of virtual time; more than the wall clock is ever stepped
 constexpr auto kFarthestStep = 10min;
 
-// Everything is declared: what the recogniser makes of a column may differ from file to file, and the model knows
-// nothing of that.
+// Everything is declared: what the recogniser makes of a column may differ from file to file, and the model
+// knows nothing of that.
 constexpr char kSourceMap[] = R"(files:
   - match: "users*"
     entity: user
@@ -289,7 +289,8 @@ class World {
 
   bool step_actor(std::size_t actor) {
     const std::size_t users = process_->users.size();
-    return actor < users ? step_user(process_->users[actor]) : step_consumer(*process_->consumers[actor - users]);
+    return actor < users ? step_user(process_->users[actor])
+                         : step_consumer(*process_->consumers[actor - users]);
   }
 
   void step_surroundings() {
