@@ -5,10 +5,8 @@
 
 #include <memory>
 
-#include "base/clock.hpp"
+#include "api/services.hpp"
 #include "http/event_stream.hpp"
-#include "messaging/broker.hpp"
-#include "storage/store.hpp"
 #include "telemetry/log.hpp"
 
 namespace castiel::api {
@@ -19,16 +17,19 @@ class LiveFeed {
   static constexpr Duration kPing = std::chrono::seconds(15);
   static constexpr std::size_t kMaxSubscribers = 64;
 
-  LiveFeed(storage::Store& store, messaging::Broker& broker, const Clock& clock, telemetry::Log log);
+  // The services outlive the feed; set `services.live` to it afterwards.
+  LiveFeed(Services& services, telemetry::Log log);
   ~LiveFeed();
 
   // Starts the thread; without it poll() has to be called.
   void start();
   // Ends the thread and closes all streams.
   void stop();
-  // Errors: unknown_tenant; too_many_streams (transient).
+  // The first look after it sends everything. Errors: invalid_tenant, unknown_tenant; too_many_streams
+  // (transient).
   Result<std::shared_ptr<http::EventStream>> subscribe(const TenantId& tenant);
-  // One look: events import, queues, changed {"tenant"} and ping.
+  // One look: events import (an import's object, for each that changed), queues (the list of GET /queues),
+  // changed {"tenant"} and ping.
   void poll();
 
  private:

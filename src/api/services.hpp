@@ -3,6 +3,8 @@
 // thread-safe.
 
 #include <functional>
+#include <map>
+#include <mutex>
 #include <string>
 
 #include "base/clock.hpp"
@@ -16,7 +18,21 @@
 namespace castiel::api {
 
 class LiveFeed;
-class IdempotencyStore;
+
+// Messages a second of each queue, from the totals seen before: over the last one to ten seconds, 0 at first.
+class RateMeter {
+ public:
+  double rate(const std::string& queue, std::int64_t total, Duration now);
+
+ private:
+  struct Sample {
+    std::int64_t total = 0;
+    Duration at{0};
+    double rate = 0;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Sample> samples_;
+};
 
 struct Services {
   storage::Store& store;
@@ -35,6 +51,7 @@ struct Services {
   std::function<bool()> started{};  // the store is open and the consumers run
   std::function<bool()> ready{};    // takes work; false while it stops
   std::string version = "0.1.0";
+  RateMeter rates{};
 };
 
 }  // namespace castiel::api

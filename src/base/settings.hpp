@@ -151,11 +151,11 @@ class FixedSettings final : public SettingsView {
 class GlobalSettings {
  public:
   struct Sources {
-    std::string yaml;                                // text of the file, may be empty
-    std::string file = "castiel.yaml";               // its name in messages
-    std::map<std::string, std::string> environment;  // all variables; only CASTIEL_… are looked at
-    std::vector<std::pair<std::string, std::string>> overrides;  // key, value: from the command line
-    std::vector<std::string> reserved;  // CASTIEL_… variables that are no settings, such as CASTIEL_DATA
+    std::string yaml = {};                                // text of the file, may be empty
+    std::string file = "castiel.yaml";                    // its name in messages
+    std::map<std::string, std::string> environment = {};  // all variables; only CASTIEL_… are looked at
+    std::vector<std::pair<std::string, std::string>> overrides = {};  // key, value: from the command line
+    std::vector<std::string> reserved = {};  // CASTIEL_… variables that are no settings, such as CASTIEL_DATA
   };
 
   // All that is wrong comes at once: error `invalid_settings`, a line for each with the place (file and line,

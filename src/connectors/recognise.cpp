@@ -91,7 +91,7 @@ std::string find_integration(const std::vector<Column>& columns, std::string_vie
                                   columns,
                                   " systemmodstamp lastmodifiedbyid currencyisocode stagename ownerid "
                                   "billingstreet billingcity timezonesidkey userroleid "
-                                  "forecastcategoryname opportunityowner "));
+                                  "forecastcategoryname opportunityowner opportunityname accountowner "));
   score["hubspot"] =
       2.0 * static_cast<double>(count_keys(columns,
                                            " recordid dealowner companyowner contactowner "
@@ -112,6 +112,7 @@ std::string find_integration(const std::vector<Column>& columns, std::string_vie
                 "statuscode owneridvalue emailaddress1 telephone1 transactioncurrencyidvalue "
                 "customeridvalue parentcustomeridvalue versionnumber websiteurl systemuserid estclosedate "));
   if (has_key(columns, "systemmodstamp")) score["salesforce"] += 1;
+  if (has_key(columns, "property") && has_key(columns, "recordid")) score["hubspot"] += 2;
   for (const auto& column : columns) {
     if (column.name.ends_with("__c") || column.name == "attributes.type") score["salesforce"] += 3;
     if (column.name.starts_with("properties.") || column.name.starts_with("hs_")) score["hubspot"] += 3;

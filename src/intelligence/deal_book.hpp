@@ -41,6 +41,7 @@ struct DealQuery {
   std::string sort = "-risk";   // a key of sort_keys(), '-' before it: descending
   std::string cursor;
   std::size_t limit = 50;
+  bool detail = false;  // items with factors, evidence, recommendations and contacts
 };
 
 struct ForecastQuery {

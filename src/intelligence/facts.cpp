@@ -164,6 +164,7 @@ class Observer {
     facts_.has_close_date = is_share(close_dates_, present_open_, kCarriedShare);
     facts_.has_next_step = is_share(next_steps_, present_open_, kCarriedShare);
     facts_.has_activity = is_share(activities_, present_open_, kCarriedShare);
+    facts_.has_source_probability = is_share(probabilities_, present_open_, kCarriedShare);
     facts_.has_contacts = is_share(contacts_, present_open_, kCarriedShare);
     facts_.has_contact_titles = is_share(titles_, present_open_, kCarriedShare);
     const auto tracking = [&](const Counter& counter) {
@@ -209,6 +210,7 @@ class Observer {
     close_dates_ += deal.close_date.has_value();
     next_steps_ += !deal.next_step.empty();
     activities_ += deal.last_activity.has_value();
+    probabilities_ += deal.source_probability.has_value();
     contacts_ += !deal.contacts.empty();
     titles_ +=
         std::ranges::any_of(deal.contacts, [](const DealContact& contact) { return !contact.title.empty(); });
@@ -315,9 +317,11 @@ class Observer {
         fact.closing = closing_of(order[i], it->second);
         fact.position = 1;
       } else {
-        // Half from the rank, half from the name: a two-stage pipeline that starts at "Proposal" starts late.
+        // From the name and, the more stages there are, from the rank: one stage alone has no rank to speak
+        // of.
         const double rank = (static_cast<double>(i) + .5) / open_stages;
-        fact.position = it == stages_.end() ? rank : .5 * rank + .5 * it->second.position;
+        const double weight = std::min(.5, .15 * (open_stages - 1));
+        fact.position = it == stages_.end() ? rank : weight * rank + (1 - weight) * it->second.position;
       }
       if (it != stages_.end()) {
         StageSeen& seen = it->second;
@@ -336,7 +340,7 @@ class Observer {
   Timestamp as_of_, known_at_;
   TenantFacts facts_;
   int created_ = 0, present_open_ = 0, amounts_ = 0, close_dates_ = 0, next_steps_ = 0, activities_ = 0,
-      contacts_ = 0, titles_ = 0, won_with_stages_ = 0;
+      probabilities_ = 0, contacts_ = 0, titles_ = 0, won_with_stages_ = 0;
   Counter all_, stage_, amount_, close_date_, owner_, probability_, next_step_;
   StagesSeen stages_;
   Precedence before_;

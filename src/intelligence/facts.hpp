@@ -42,6 +42,7 @@ struct TenantFacts {
   bool has_amount = false;      // open deals carry amounts
   bool has_next_step = false;
   bool has_activity = false;  // last activity dates
+  bool has_source_probability = false;
   bool has_contacts = false;
   bool has_contact_titles = false;
   // Whether the history carries changes of a field, and whether it does so for the time before Castiel knew

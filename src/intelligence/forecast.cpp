@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "base/digest.hpp"
@@ -417,7 +418,8 @@ Backtest backtest(std::span<const Deal> deals, Timestamp as_of, const BacktestOp
       ForecastRequest request;
       request.periods = {period};
       request.as_of = at;
-      request.known_at = as_of;  // what was recorded later about that time is history all the same
+      // What was recorded later about that time is history all the same.
+      request.known_at = {std::numeric_limits<std::int64_t>::max()};
       request.currency = base;
       request.simulations = options.simulations;
       Forecaster forecaster(deals, model, request);
@@ -429,14 +431,14 @@ Backtest backtest(std::span<const Deal> deals, Timestamp as_of, const BacktestOp
       item.inside = item.p10 <= item.actual && item.actual <= item.p90;
       result.items.push_back(item);
 
-      double share = 0;
+      double share = 0;  // a flat forecast of the same total
       std::vector<std::pair<double, double>> pairs;
       for (const OpenDeal& open : forecaster.open()) {
         const auto closed = closed_at(*open.deal);
         const double truth =
             open.deal->status == Status::won && closed && period.contains(date_of(*closed)) ? 1 : 0;
         pairs.emplace_back(open.won_by.front(), truth);
-        share += truth;
+        share += open.won_by.front();
       }
       if (pairs.empty()) continue;
       share /= static_cast<double>(pairs.size());

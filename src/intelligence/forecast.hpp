@@ -82,7 +82,8 @@ struct Backtest {
   std::vector<BacktestItem> items;  // oldest first
   std::optional<double> coverage;   // share of items inside
   int n = 0;
-  // Of "won in the period" for the deals open at each as_of, and of the same share for every deal.
+  // Of "won in the period" for the deals open at each as_of, and of a forecast that gives all of them the
+  // same share of the same total.
   std::optional<double> brier;
   std::optional<double> base_rate_brier;
   std::string note;

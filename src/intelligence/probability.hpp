@@ -24,8 +24,9 @@ struct CalibrationBin {
   int n = 0;  // examples, each closed deal counting once
 };
 
-// How good the model is on deals it did not see: each block of deals in order of closing, predicted by a
-// model of the earlier ones. Nothing where there are too few closed deals to tell.
+// How good the model is on deals it did not see: deals in order of closing, whole stretches of time left out
+// in turn and predicted by a model of the rest. Nothing where there are too few closed deals to tell. How
+// forecasts made in the past came out is the backtest's business (forecast.hpp).
 struct Quality {
   Basis basis = Basis::prior;
   int n = 0;  // closed deals

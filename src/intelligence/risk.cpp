@@ -49,6 +49,9 @@ std::vector<Evidence> all_changes(const std::vector<const Change*>& changes, std
 std::string days(int n) {
   return fmt::format("{} day{}", n, n == 1 ? "" : "s");
 }
+std::string percent(double p) {
+  return p < .01 ? "Under 1 %" : p > .99 ? "Over 99 %" : fmt::format("{:.0f} %", 100 * p);
+}
 std::string times(int n) {
   return n == 1 ? "once" : n == 2 ? "twice" : fmt::format("{} times", n);
 }
@@ -302,8 +305,7 @@ class Assessor {
         "Open deals {} have {:.0f} % at the median",
         view_.stage ? fmt::format("in {}", *view_.stage) : std::string("without a stage"), 100 * peer_))};
     add(factor::kLowProbability, "Less likely than its peers", static_cast<int>(std::lround(20 * shortfall)),
-        fmt::format("{:.0f} % likely to be won; its peers have {:.0f} %.", 100 * prediction_.value,
-                    100 * peer_),
+        fmt::format("{} likely to be won; its peers have {}.", percent(prediction_.value), percent(peer_)),
         std::move(evidence));
   }
 
@@ -362,6 +364,13 @@ bool is_executive(std::string_view title) {
   std::string lower(title);
   std::ranges::transform(lower, lower.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  // Words that look like rank and are none.
+  static constexpr std::array kOrdinary{"account executive", "sales executive", "product owner",
+                                        "process owner",     "partner manager", "assistant"};
+  if (std::ranges::any_of(kOrdinary,
+                          [&](const char* word) { return lower.find(word) != std::string::npos; })) {
+    return false;
+  }
   if (std::ranges::any_of(kWords, [&](const char* word) { return lower.find(word) != std::string::npos; }))
     return true;
   std::string word;

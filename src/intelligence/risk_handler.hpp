@@ -1,7 +1,6 @@
 #pragma once
 // The stage that scores deals when they change: consumes opportunity.updated, stores insights, says what is
-// new. Stateless but for how far each running import was when last looked at. Threads: prepare() from
-// several.
+// new. Keeps nothing but since when imports are waited for. Threads: prepare() from several.
 
 #include <map>
 #include <mutex>
@@ -13,9 +12,9 @@ namespace castiel::intelligence {
 
 class RiskHandler final : public messaging::Handler {
  public:
-  // An import counts as quiet when its other stages did nothing for this long.
-  static constexpr Duration kQuiet = std::chrono::milliseconds(600);
-  static constexpr std::size_t kMaxWatched = 256;  // imports looked at, at once
+  // Messages of a running import wait while other stages have work of it, at most this long in a row.
+  static constexpr Duration kLongestWait = std::chrono::seconds(60);
+  static constexpr std::size_t kMaxWatched = 256;  // imports waited for at once; those beyond do not wait
 
   RiskHandler(DealBook& book, const Clock& clock) : book_(&book), clock_(&clock) {}
 
@@ -25,17 +24,12 @@ class RiskHandler final : public messaging::Handler {
                                                    std::span<const messaging::Incoming> batch) override;
 
  private:
-  struct Look {
-    std::int64_t progress = 0;
-    Duration since{0};  // monotonic
-  };
-  Result<bool> should_wait(const storage::Reader& reader, const CorrelationId& correlation,
-                           std::int64_t in_batch);
+  Result<bool> should_wait(const storage::Reader& reader, const CorrelationId& correlation);
 
   DealBook* book_;
   const Clock* clock_;
   std::mutex mutex_;
-  std::map<std::pair<TenantId, CorrelationId>, Look> looks_;
+  std::map<std::pair<TenantId, CorrelationId>, Duration> waiting_since_;  // monotonic
 };
 
 }  // namespace castiel::intelligence

@@ -20,12 +20,17 @@ using impl::kFeatureCount;
 constexpr int kOwnWeights = 200;        // closed deals from which the weights count as the tenant's own
 constexpr int kEnoughToValidate = 100;  // closed deals, with at least kEnoughOfEach won and lost
 constexpr int kEnoughOfEach = 15;
-constexpr int kBlocks = 5;            // of deals in order of closing; the first is only learnt from
+// Deals in order of closing are cut into blocks, and every fifth block makes a fold: whole stretches of time
+// are left out, so that deals of one month do not vouch for each other.
+constexpr int kBlocks = 10;
+constexpr int kFolds = 5;
+constexpr double kMostAgeShrinkage = 5;
 constexpr double kUnseenShare = .05;  // of examples that show a feature; below it counts as not in the data
 constexpr double kUnseenDeals = 50;   // closed deals that halve the trust in shipped means of such a feature
 constexpr double kCalibrationGain = .001;  // log loss a calibration step must save on unseen deals
-constexpr double kPriorShock = .3;         // log-odds
-constexpr double kPriorShockPeriods = 4;
+constexpr double kSelectionGain = .0005;   // log loss below which two shrinkages are as good as each other
+constexpr double kPriorShock = .35;        // log-odds
+constexpr double kPriorShockPeriods = 3;
 
 // How strongly the weights are held, and whether to the shipped means or to zero.
 struct Shrinkage {
@@ -69,7 +74,10 @@ GaussianPrior prior_for(const impl::Encoder& encoder, const Shown& shown, double
           feature == impl::Feature::age && local >= impl::kFirstAgeBinBeyondWon && shown.bins[index] < 2;
       if (!beyond) {
         prior.mean[index] *= trust;
-        prior.precision[index] *= shrinkage.precision;
+        // Deals that end early and late differ even where nothing else tells: age is never switched off.
+        prior.precision[index] *= feature == impl::Feature::age
+                                      ? std::min(shrinkage.precision, kMostAgeShrinkage)
+                                      : shrinkage.precision;
       }
     }
   }
@@ -83,31 +91,38 @@ struct Unseen {
   std::vector<double> base;  // win rate of the deals learnt from
 };
 
-std::size_t block_start(std::size_t deals, int block) {
-  return deals * static_cast<std::size_t>(block) / kBlocks;
+int fold_of(std::size_t deal, std::size_t deals) {
+  return static_cast<int>(deal * kBlocks / std::max<std::size_t>(deals, 1)) % kFolds;
 }
 
-Unseen predict_forward(std::span<const Example> examples, std::size_t deals, const GaussianPrior& prior,
-                       std::vector<std::vector<double>>& starts) {
-  Unseen unseen;
-  const auto first_of = [&](std::size_t deal) {
-    return std::ranges::lower_bound(examples, deal, {}, [](const Example& e) { return std::size_t{e.deal}; });
-  };
-  for (int block = 1; block < kBlocks; ++block) {
-    const auto begin = first_of(block_start(deals, block)), end = first_of(block_start(deals, block + 1));
-    const std::span<const Example> earlier(examples.begin(), begin);
+// Each fold of whole blocks, predicted by a model of the other folds.
+Unseen predict_unseen(std::span<const Example> examples, std::size_t deals, const GaussianPrior& prior,
+                      std::vector<std::vector<double>>& starts) {
+  std::vector<double> scores(examples.size()), bases(examples.size());
+  std::vector<Example> others;
+  others.reserve(examples.size());
+  for (int fold = 0; fold < kFolds; ++fold) {
+    others.clear();
     double won = 0, total = 0;
-    for (const Example& example : earlier) {
+    for (const Example& example : examples) {
+      if (fold_of(example.deal, deals) == fold) continue;
+      others.push_back(example);
       won += example.positive ? example.weight : 0;
       total += example.weight;
     }
-    const auto weights = impl::fit(earlier, kFeatureCount, prior, starts[block], 5);
-    starts[block] = weights;
-    for (auto it = begin; it != end; ++it) {
-      unseen.scored.push_back({impl::score(*it, kFeatureCount, weights), it->positive, it->weight});
-      unseen.deals.push_back(it->deal);
-      unseen.base.push_back(total > 0 ? won / total : impl::kPriorWinRate);
+    auto& start = starts[static_cast<std::size_t>(fold)];
+    start = impl::fit(others, kFeatureCount, prior, start, 5);
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      if (fold_of(examples[i].deal, deals) != fold) continue;
+      scores[i] = impl::score(examples[i], kFeatureCount, start);
+      bases[i] = total > 0 ? won / total : impl::kPriorWinRate;
     }
+  }
+  Unseen unseen;
+  unseen.base = std::move(bases);
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    unseen.scored.push_back({scores[i], examples[i].positive, examples[i].weight});
+    unseen.deals.push_back(examples[i].deal);
   }
   return unseen;
 }
@@ -269,19 +284,28 @@ class Trainer {
 
  private:
   void validate() {
+    struct Candidate {
+      Shrinkage shrinkage;
+      Unseen unseen;
+      double loss;
+    };
+    std::vector<Candidate> candidates;
     double best = std::numeric_limits<double>::infinity();
-    Unseen chosen;
-    std::vector<std::vector<double>> starts(kBlocks);
+    std::vector<std::vector<double>> starts(kFolds);
     for (const Shrinkage& shrinkage : kShrinkages) {
       const auto prior = prior_for(parts_->encoder, shown_, closed_.total, shrinkage);
-      Unseen unseen = predict_forward(examples_, closed_.deals.size(), prior, starts);
+      Unseen unseen = predict_unseen(examples_, closed_.deals.size(), prior, starts);
       const double loss = impl::log_loss(unseen.scored, {});
-      if (loss < best) {
-        best = loss;
-        shrinkage_ = shrinkage;
-        chosen = std::move(unseen);
-      }
+      best = std::min(best, loss);
+      candidates.push_back({shrinkage, std::move(unseen), loss});
     }
+    // The strongest shrinkage that is as good as the best: a difference below the gain is chance.
+    Candidate& picked =
+        *std::ranges::find_if(candidates.rbegin(), candidates.rend(),
+                              [&](const Candidate& c) { return c.loss <= best + kSelectionGain; });
+    shrinkage_ = picked.shrinkage;
+    best = picked.loss;
+    const Unseen chosen = std::move(picked.unseen);
     auto calibrated = cross_calibrated(chosen.scored);
     if (impl::log_loss(calibrated, {}) + kCalibrationGain < best) {
       parts_->platt = impl::fit_platt(chosen.scored);
@@ -312,12 +336,11 @@ class Trainer {
   void describe() {
     Quality& quality = parts_->quality;
     const auto sampled = closed_.deals.size();
-    quality.method = fmt::format(
-        "Additive scorecard over {} binned features, shrunk towards {}{}; judged on later deals by models of "
-        "earlier "
-        "ones",
-        kFeatureCount, shrinkage_.means > 0 ? "shipped starting values" : "no effect",
-        calibration_helped_ ? ", then calibrated" : "");
+    quality.method =
+        fmt::format("Additive scorecard over {} binned features, shrunk towards {}{}{}", kFeatureCount,
+                    shrinkage_.means > 0 ? "shipped starting values" : "no effect",
+                    calibration_helped_ ? ", then calibrated" : "",
+                    quality.auc ? "; judged on stretches of time left out of the learning" : "");
     std::string& note = quality.note;
     if (closed_.total == 0) {
       note = "No closed deal yet: probabilities come from shipped starting values for stages and dates.";

@@ -67,6 +67,7 @@ class Reader {
   virtual Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const = 0;
 
   virtual Result<std::vector<Insight>> insights(std::string_view kind) const = 0;
+  virtual Result<std::optional<Insight>> insight(std::string_view kind, const ShardId& shard) const = 0;
   virtual Result<std::optional<ImportRun>> import_run(const CorrelationId& correlation) const = 0;
   virtual Result<std::vector<ImportRun>> import_runs(std::size_t limit) const = 0;  // newest first
   virtual Result<std::optional<ImportedFile>> imported_file(std::string_view sha256, std::string_view mapping) const = 0;
@@ -81,6 +82,7 @@ class Reader {
   virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const = 0;
   virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;
+  virtual Result<std::int64_t> dead_letter_count() const = 0;
 };
 
 class Transaction : public Reader {
@@ -138,6 +140,9 @@ class OperatorView {
   virtual Result<std::vector<TenantInfo>> tenants() const = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const = 0;
   virtual Result<std::int64_t> dead_letter_count() const = 0;
+  // Open dead letters and parked records by queue, over all tenants.
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> dead_letters_by_queue() const = 0;
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const = 0;
   // The tenant a flow belongs to.
   virtual Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const = 0;
   virtual Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const = 0;

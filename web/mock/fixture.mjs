@@ -81,7 +81,7 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
     const spread = Math.sqrt(openOnes.reduce((sum, deal) => sum + number(deal) ** 2 * deal.probability.value * (1 - deal.probability.value), 0));
     const middle = won + weighted * 0.93;
     return {
-      period, start, end, group, won: money(won), open: openOnes.length, pipeline: money(total(openOnes)), weighted: money(won + weighted),
+      period, start, end, group, won: money(won), open: openOnes.length, pipeline: money(total(openOnes)), weighted: money(weighted),
       p10: money(Math.max(won, middle - 1.28 * spread)), p50: money(middle), p90: money(middle + 1.28 * spread),
     };
   }
@@ -222,7 +222,7 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
     items: [
       ['files', 'event', 'castiel.import.started', 'Import of examples/workspace, 5 files', 1], ['files', 'event', 'castiel.source.account.page', 'Pages of accounts', 1], ['files', 'event', 'castiel.source.opportunity.page', 'Pages of opportunities', 44],
       ['crm', 'retry', 'castiel.source.opportunity.page', 'Waited for an account of the same import', 2], ['crm', 'shard', 'account', 'Accounts stored', 85], ['crm', 'shard', 'opportunity', 'Opportunities stored', 8788],
-      ['crm', 'dead_letter', 'castiel.source.opportunity.page', 'Amount "-" is not a number', 1], ['insights', 'event', 'castiel.deal.score', 'Deals to score', 2089], ['insights', 'insight', 'probability', 'Deals scored', 2089],
+      ['crm', 'dead_letter', 'castiel.source.opportunity.page', 'Amount "-" is not a number', 1], ['linking', 'event', 'castiel.entity.linked', 'Deals linked to accounts and contacts', 2089], ['insights', 'event', 'castiel.deal.score', 'Deals to score', 2089], ['insights', 'insight', 'probability', 'Deals scored', 2089],
     ].map(([stage, kind, type, text, amount], index) => ({ at: moment(Date.UTC(2017, 10, 20, 9, 2, 11 + Math.floor(index / 3))), stage, kind, type, id: `t-${index}`, text, count: amount })),
     ledger: [
       { stage: 'files', in: 5, out: 8942, effects: 8942, unchanged: 0, dead: 0, parked: 0 }, { stage: 'crm', in: 8942, out: 8930, effects: 8918, unchanged: 12, dead: 3, parked: 0 },

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { createMock } from './api.mjs';
 
 const kTypes = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+// The header of the program; the page has to live with it.
+const kPolicy = "default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const kDist = fileURLToPath(new URL('../dist/', import.meta.url));
 
 export async function startMockServer(options = {}) {
@@ -15,7 +17,7 @@ export async function startMockServer(options = {}) {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname));
     const send = (name) => {
       const bytes = readFileSync(join(kDist, name));
-      response.writeHead(200, { 'content-type': kTypes[extname(name)] ?? 'application/octet-stream', 'cache-control': name.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache' });
+      response.writeHead(200, { 'content-type': kTypes[extname(name)] ?? 'application/octet-stream', 'content-security-policy': kPolicy, 'cache-control': name.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache' });
       response.end(bytes);
     };
     try {

@@ -50,7 +50,11 @@ for (const width of [1440, 390]) {
       await page.locator('[role=status]:has-text("Loading")').first().waitFor({ state: 'detached' });
       // Whatever is still being fetched has an end; the live stream has none and is not waited for.
       await page.waitForFunction(() => performance.getEntriesByType('resource').length > 0 && document.fonts.status === 'loaded');
-      await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true });
+      // As tall as the page, so that what is fixed to the window's edge is at the picture's edge.
+      const wanted = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width, height: Math.min(wanted, 4000) });
+      await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`) });
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
     }
     await context.close();
   }

@@ -61,8 +61,8 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
   auto log = program.log();
 
   std::atomic<bool> started = false, draining = false;
-  api::LiveFeed live(program.store(), program.broker(), environment.clock, log);
   auto& services = program.services();
+  api::LiveFeed live(services, log);
   services.live = &live;
   services.started = [&] { return started.load(); };
   services.ready = [&] { return started && !draining; };

@@ -140,6 +140,15 @@ TEST(Recognise, salesforce_exports) {
          {{"ProductCode", "code"}, {"Family", "family"}}});
 }
 
+TEST(Recognise, salesforce_reports_without_ids) {
+  check({"report.csv",
+         "Opportunity Name,Stage,Amount,Close Date,Account Name,Opportunity Owner",
+         "Big,Prospecting,1000,3/25/2017,Acme,Jane",
+         "opportunity",
+         "salesforce",
+         {{"Opportunity Name", "name"}, {"Opportunity Owner", "ownerName"}}});
+}
+
 TEST(Recognise, hubspot_exports_and_objects) {
   check({"deals.csv",
          "Record ID,Deal Name,Deal Stage,Pipeline,Amount,Currency,Close Date,Create Date,Deal owner,Deal "
@@ -195,7 +204,7 @@ TEST(Recognise, hubspot_exports_and_objects) {
          "Record ID,Property,Previous value,Value,Changed at,Changed by,Source",
          "30911520183,Deal Stage,,Appointment Scheduled,2024-05-08 15:12,A B,CRM UI",
          "opportunity_change",
-         "files",
+         "hubspot",
          {{"Record ID", "opportunityId"},
           {"Property", "field"},
           {"Previous value", "oldValue"},

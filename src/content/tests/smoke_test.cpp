@@ -13,8 +13,8 @@ namespace {
 
 std::string mutated(SeededRandom& random, std::string_view seed) {
   std::string text(seed);
-  constexpr std::string_view kInteresting("\",;\t\n\r\\{}[]:'()-+.0123456789eE$%@ \0\xFF\xC3\xA9\xEF\xBB\xBF",
-                                          46);
+  using namespace std::string_view_literals;
+  constexpr auto kInteresting = "\",;\t\n\r\\{}[]:'()-+.0123456789eE$%@ \0\xFF\xC3\xA9\xEF\xBB\xBF"sv;
   for (auto edits = random.below(12); edits > 0; --edits) {
     const std::size_t at = text.empty() ? 0 : random.below(text.size());
     switch (random.below(5)) {

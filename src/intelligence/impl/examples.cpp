@@ -58,32 +58,35 @@ ClosedDeals closed_deals(std::span<const Deal> deals, Timestamp as_of, Timestamp
   return closed;
 }
 
-std::vector<Timestamp> snapshot_times(const Deal& deal, Timestamp until, const TenantFacts& facts, int max) {
+Snapshots snapshots(const Deal& deal, Timestamp until, const TenantFacts& facts, int max) {
   const auto from = opened_at(deal);
-  if (!from || *from >= until) return {until - Duration(1)};
+  if (!from || *from >= until) return {{until - Duration(1)}, 1};
   const double days = static_cast<double>(until.micros - from->micros) / static_cast<double>(kDayMicros);
   const double step = std::max(7.0, (facts.won_cycle.n > 0 ? facts.won_cycle.p50 : 60) / 4);
   const int count = std::clamp(static_cast<int>(std::ceil(days / step)), 1, std::max(max, 1));
-  std::vector<Timestamp> times;
-  for (int i = 0; i < count; ++i) times.push_back(plus_days(*from, days * (i + phase(deal)) / count));
-  return times;
+  Snapshots result;
+  for (int i = 0; i < count; ++i) result.times.push_back(plus_days(*from, days * (i + phase(deal)) / count));
+  result.stretch = days / count / step;
+  return result;
 }
 
 std::vector<Example> win_examples(const ClosedDeals& closed, const Encoder& encoder, const TenantFacts& facts,
                                   Timestamp known_at, int max_snapshots) {
+  constexpr double kMostStretch = 3;  // a deal forgotten for years does not outweigh a hundred others
   std::vector<Example> examples;
+  double total = 0;
   for (std::size_t i = 0; i < closed.deals.size(); ++i) {
     const Deal& deal = *closed.deals[i];
-    for (const Timestamp t : snapshot_times(deal, closed.at[i], facts, max_snapshots)) {
+    const Snapshots looks = snapshots(deal, closed.at[i], facts, max_snapshots);
+    for (const Timestamp t : looks.times) {
       Example example = encoder.encode(view_as_of(deal, t, known_at, &facts));
       example.deal = static_cast<std::uint32_t>(i);
       example.positive = deal.status == Status::won;
+      total += example.weight = std::min(looks.stretch, kMostStretch);
       examples.push_back(example);
     }
   }
-  const double weight =
-      examples.empty() ? 1 : static_cast<double>(closed.deals.size()) / static_cast<double>(examples.size());
-  for (Example& example : examples) example.weight = weight;
+  for (Example& example : examples) example.weight *= static_cast<double>(closed.deals.size()) / total;
   return examples;
 }
 
@@ -91,14 +94,15 @@ std::vector<Landmark> landmarks(const ClosedDeals& closed, std::span<const Deal>
                                 const TenantFacts& facts, Timestamp as_of, Timestamp known_at,
                                 int max_snapshots, int max_deals) {
   std::vector<Landmark> result;
-  std::size_t seen = 0;
+  double seen = 0, total = 0;
   const auto add = [&](const Deal& deal, Timestamp until, Status outcome) {
     ++seen;
-    for (const Timestamp t : snapshot_times(deal, until, facts, max_snapshots)) {
-      const DealView view = view_as_of(deal, t, known_at, &facts);
-      Landmark landmark = landmark_of(view, facts);
+    const Snapshots looks = snapshots(deal, until, facts, max_snapshots);
+    for (const Timestamp t : looks.times) {
+      Landmark landmark = landmark_of(view_as_of(deal, t, known_at, &facts), facts);
       landmark.days_observed = days_between(t, until);
       landmark.outcome = outcome;
+      total += landmark.weight = looks.stretch;
       result.push_back(landmark);
     }
   };
@@ -115,8 +119,7 @@ std::vector<Landmark> landmarks(const ClosedDeals& closed, std::span<const Deal>
     ++open;
     add(deal, as_of, Status::open);
   }
-  const double weight = result.empty() ? 1 : static_cast<double>(seen) / static_cast<double>(result.size());
-  for (Landmark& landmark : result) landmark.weight = weight;
+  for (Landmark& landmark : result) landmark.weight *= seen / total;
   return result;
 }
 

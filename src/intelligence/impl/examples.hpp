@@ -19,12 +19,18 @@ struct ClosedDeals {
 // What was closed at `as_of` and known at `known_at`. The sample is by hash of the id: the same every time.
 ClosedDeals closed_deals(std::span<const Deal> deals, Timestamp as_of, Timestamp known_at, int max_deals);
 
-// Instants spread evenly over the time a deal was open, shifted by a phase of its own, a quarter of the
-// median won cycle apart and at most `max` (a deal that stays open longer is met more often, as it is by
-// whoever looks at the pipeline on some day).
-std::vector<Timestamp> snapshot_times(const Deal& deal, Timestamp until, const TenantFacts& facts, int max);
+// Instants spread evenly over the time a deal was open, shifted by a phase of its own: a quarter of the
+// median won cycle apart, or further where more than `max` would be needed. Each stands for the stretch of
+// time around it, so that a deal that stays open longer counts for more, as it does for whoever looks at the
+// pipeline on some day: learning from one look a deal would make the remaining time too short and favour
+// deals that end early.
+struct Snapshots {
+  std::vector<Timestamp> times;
+  double stretch = 1;  // what one of them stands for, in quarters of the median won cycle
+};
+Snapshots snapshots(const Deal& deal, Timestamp until, const TenantFacts& facts, int max);
 
-// Weights are equal for all examples and add up to the number of deals.
+// Weights add up to the number of deals: that is how much they tell, however often each is looked at.
 std::vector<Example> win_examples(const ClosedDeals& closed, const Encoder& encoder, const TenantFacts& facts,
                                   Timestamp known_at, int max_snapshots);
 std::vector<Landmark> landmarks(const ClosedDeals& closed, std::span<const Deal> deals,

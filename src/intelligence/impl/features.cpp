@@ -108,6 +108,22 @@ Evidence change_evidence(const Change& change, std::string_view what) {
           change.correlation};
 }
 
+// The field of the canonical model a feature reads.
+std::string_view canonical_field(Feature feature) {
+  switch (feature) {
+    case Feature::source_probability:
+      return field::kProbability;
+    case Feature::amount_size:
+      return field::kAmount;
+    case Feature::owner:
+      return field::kOwnerName;
+    case Feature::product:
+      return "productName";
+    default:
+      return Encoder::id(feature);
+  }
+}
+
 std::string plural(int n, std::string_view noun) {
   return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
@@ -152,7 +168,7 @@ Encoder::Encoder(const TenantFacts& facts, std::span<const Deal* const> closed)
       accounts_[deal->account].push_back({*at, deal->status == Status::won});
   }
   for (auto& [_, outcomes] : accounts_) std::ranges::sort(outcomes, {}, &Outcome::at);
-  has_source_probability_ = facts.probability_history.any;
+  has_source_probability_ = facts.has_source_probability || facts.probability_history.any;
 
   const auto levels = [](const Levels& of) { return static_cast<int>(of.size()) + 1; };
   sizes_ = {levels(stages_),
@@ -443,8 +459,10 @@ std::vector<Evidence> Encoder::evidence(Feature feature, const DealView& view) c
       break;
     }
     default:
-      result.push_back(
-          field_evidence(fmt::format("{}: {}", label(feature), value(feature, view)), id(feature)));
+      if (const auto text = value(feature, view); text != "not known") {
+        result.push_back(
+            field_evidence(fmt::format("{}: {}", label(feature), text), canonical_field(feature)));
+      }
   }
   return result;
 }

@@ -30,6 +30,10 @@ int due_bin(std::optional<int> days_to_close, int week) {
   return weeks >= -8 ? 7 : 8;
 }
 
+int ahead_bin(int week) {
+  return week < 2 ? 0 : week < 6 ? 1 : week < 13 ? 2 : 3;
+}
+
 }  // namespace
 
 int stage_bin(const DealView& view, const TenantFacts& facts) {
@@ -40,7 +44,8 @@ int stage_bin(const DealView& view, const TenantFacts& facts) {
 
 int Hazards::cell(const Landmark& from, int week) const {
   const int age = from.age_days ? age_bin(age_edges_, *from.age_days + 7 * week) : 0;
-  return (age * kDueBins + due_bin(from.days_to_close, week)) * kStageBins + from.stage_bin;
+  return (age * kDueBins + due_bin(from.days_to_close, week)) * kStageBins + ahead_bin(week) * 4 +
+         from.stage_bin;
 }
 
 Hazards::Hazards(const TenantFacts& facts, std::span<const Landmark> landmarks)
@@ -80,7 +85,10 @@ Hazards::Hazards(const TenantFacts& facts, std::span<const Landmark> landmarks)
     prior.precision[0] = .5;
     std::ranges::copy(kAgePrior, prior.mean.begin() + 1);
     std::ranges::copy(kDuePrior, prior.mean.begin() + kDueOffset);
-    std::ranges::copy(stage_prior, prior.mean.begin() + kStageOffset);
+    for (int i = 0; i < kStageBins; ++i) {
+      // The shipped effect of the stage at the time of looking fades with the weeks.
+      prior.mean[kStageOffset + i] = stage_prior[static_cast<std::size_t>(i % 4)] / (1 + i / 4);
+    }
     std::vector<Example> examples;
     const auto bins_of = [&](int index) {
       Example example;

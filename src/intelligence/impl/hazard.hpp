@@ -38,7 +38,9 @@ class Hazards {
 
  private:
   static constexpr int kDueBins = 9;
-  static constexpr int kStageBins = 4;
+  // Stage when looked at, by how long ago that is: an early stage says little about the time three months on.
+  static constexpr int kAheadBins = 4;
+  static constexpr int kStageBins = 4 * kAheadBins;
   static constexpr int kCells = kAgeBins * kDueBins * kStageBins;
   int cell(const Landmark& from, int week) const;
   std::array<int, 6> age_edges_{};

@@ -18,7 +18,7 @@ struct ModelParts {
   impl::Platt platt;
   impl::Hazards hazards;
   Quality quality;
-  double shock_month = .3, shock_quarter = .25;  // log-odds
+  double shock_month = .35, shock_quarter = .35;  // log-odds
 };
 
 }  // namespace castiel::intelligence

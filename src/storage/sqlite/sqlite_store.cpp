@@ -99,6 +99,13 @@ class SqliteOperatorView final : public OperatorView {
     if (!n) return std::unexpected(n.error());
     return n->value_or(0);
   }
+  Result<std::vector<std::pair<std::string, std::int64_t>>> dead_letters_by_queue() const override {
+    return collect<std::pair<std::string, std::int64_t>>(
+        query(db(), "SELECT queue, count(*) FROM dead_letter WHERE state='dead' GROUP BY queue"), read_count);
+  }
+  Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const override {
+    return collect<std::pair<std::string, std::int64_t>>(query(db(), "SELECT queue, count(*) FROM parked_record GROUP BY queue"), read_count);
+  }
   Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const override {
     return first<TenantId>(query(db(), "SELECT tenant FROM flow_entry WHERE correlation=? LIMIT 1", correlation.str()), read_tenant);
   }
@@ -108,6 +115,7 @@ class SqliteOperatorView final : public OperatorView {
 
  private:
   static TenantId read_tenant(const Statement& row) { return TenantId(row.str(0)); }
+  static std::pair<std::string, std::int64_t> read_count(const Statement& row) { return {row.str(0), row.integer(1)}; }
   Connection& db() const { return const_cast<Snapshot&>(snapshot_).connection(); }
   Snapshot snapshot_;
 };

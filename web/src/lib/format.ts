@@ -151,6 +151,12 @@ export function periodText(period: string): string {
   return period;
 }
 
+/** A file as seen from the folder it was imported with. */
+export function fileBelow(file: string, folders: string[]): string {
+  const folder = folders.find((path) => file.startsWith(path.endsWith('/') ? path : `${path}/`));
+  return folder === undefined ? file : file.slice(folder.length).replace(/^\//, '');
+}
+
 /** camelCase or snake_case field names as words. */
 export function fieldWords(field: string): string {
   return field

@@ -5,7 +5,9 @@ type State = 'off' | 'connecting' | 'live' | 'waiting';
 
 const kSilenceMs = 60_000;
 const kLongestWaitMs = 15_000;
-const kSettleMs = 400;
+// While an import runs everything changes all the time; pages renew themselves at most this often.
+const kRenewMs = 3000;
+const kSettleMs = 300;
 
 // One event stream a tab. EventSource gives up on an HTTP error, so reconnecting is done here for every cause.
 class Live {
@@ -20,6 +22,7 @@ class Live {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #settle: ReturnType<typeof setTimeout> | undefined;
+  #renewed = -Infinity;
   #failures = 0;
 
   follow(tenant: string | null): void {
@@ -68,8 +71,13 @@ class Live {
   }
 
   #changed(): void {
-    clearTimeout(this.#settle);
-    this.#settle = setTimeout(() => (this.version += 1), kSettleMs);
+    if (this.#settle !== undefined) return;
+    const wait = Math.max(kSettleMs, this.#renewed + kRenewMs - performance.now());
+    this.#settle = setTimeout(() => {
+      this.#settle = undefined;
+      this.#renewed = performance.now();
+      this.version += 1;
+    }, wait);
   }
 
   #heard(): void {

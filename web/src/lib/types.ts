@@ -38,6 +38,12 @@ export interface ForecastRow {
   p10: Money;
   p50: Money;
   p90: Money;
+  /** Open deals without an amount, simulated with amounts of won deals. */
+  assumedAmounts?: number;
+  /** Mean part of deals that do not exist yet. */
+  expectedNew?: Money;
+  /** Deals in other currencies than the row's, which it leaves out. */
+  otherCurrencies?: { currency: string; open: number; won: Money; pipeline: Money }[];
 }
 
 export interface CalibrationBin {
@@ -85,7 +91,7 @@ export interface Overview {
   asOf: string;
   asOfReason: AsOfReason;
   currency: string;
-  pipeline: { open: number; amount: Money; weighted: Money; byStage: StageRow[] };
+  pipeline: { open: number; amount: Money; weighted: Money; byStage: StageRow[]; otherCurrencies?: { currency: string; open: number; amount: Money }[] };
   forecast: ForecastRow | null;
   forecastPeriods: ForecastRow[];
   won: { count: number; amount: Money; winRate: number | null };
@@ -110,9 +116,10 @@ export interface Risk {
   level: RiskLevel;
 }
 
+/** A record another one refers to; one of the two may be missing, when the source gave only the other. */
 export interface Named {
-  id: string;
-  name: string;
+  id: string | null;
+  name: string | null;
 }
 
 export interface DealSummary {
@@ -123,8 +130,8 @@ export interface DealSummary {
   account: Named | null;
   owner: Named | null;
   team: string | null;
-  stage: string;
-  stageOrder: number;
+  stage: string | null;
+  stageOrder: number | null;
   status: 'open' | 'won' | 'lost';
   amount: Money;
   createdDate: string | null;
@@ -255,7 +262,7 @@ export interface UnderstoodFile {
   file: string;
   entity: string | null;
   integration: string | null;
-  records: number;
+  records?: number | null;
   columns: UnderstoodColumn[];
 }
 

@@ -260,9 +260,14 @@ class Queries : public Base {
   Result<std::vector<Insight>> insights(std::string_view kind) const override {
     return collect<Insight>(
         query(db(), "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM insight WHERE tenant=? AND kind=?", t(), kind),
-        [](const Statement& row) {
-          return Insight{ShardId(row.str(0)), row.str(1), row.time(2), row.str(3), CorrelationId(row.str(4)), row.time(5)};
-        });
+        read_insight);
+  }
+
+  Result<std::optional<Insight>> insight(std::string_view kind, const ShardId& shard) const override {
+    return first<Insight>(
+        query(db(), "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM insight WHERE tenant=? AND kind=? AND shard_id=?",
+              t(), kind, shard.str()),
+        read_insight);
   }
 
   Result<std::optional<ImportRun>> import_run(const CorrelationId& correlation) const override {
@@ -338,6 +343,13 @@ class Queries : public Base {
     return first<DeadLetter>(query(db(), sql.c_str(), id, t()), read_dead_letter);
   }
 
+  Result<std::int64_t> dead_letter_count() const override {
+    auto n = first<std::int64_t>(query(db(), "SELECT count(*) FROM dead_letter WHERE tenant=? AND state='dead'", t()),
+                                 [](const Statement& row) { return row.integer(0); });
+    if (!n) return std::unexpected(n.error());
+    return n->value_or(0);
+  }
+
  protected:
   Connection& db() const { return *connection_; }
   const std::string& t() const { return tenant_.str(); }
@@ -358,6 +370,9 @@ class Queries : public Base {
 
  private:
   static Alias read_alias(const Statement& row) { return {row.str(0), row.str(1), row.str(2), ShardId(row.str(3))}; }
+  static Insight read_insight(const Statement& row) {
+    return {ShardId(row.str(0)), row.str(1), row.time(2), row.str(3), CorrelationId(row.str(4)), row.time(5)};
+  }
   static ImportRun read_run(const Statement& row) {
     ImportRun run{CorrelationId(row.str(0)), row.str(1), row.time(2), {}, row.str(4)};
     if (!row.is_null(3)) run.finished_at = row.time(3);

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startLoader } from './load.mjs';
+
+let loader;
+let format;
+let scale;
+let pointer;
+let deals;
+
+before(async () => {
+  loader = await startLoader();
+  format = await loader.load('/src/lib/format.ts');
+  scale = await loader.load('/src/lib/scale.ts');
+  pointer = await loader.load('/src/lib/pointer.ts');
+  deals = await loader.load('/src/lib/deals_query.ts');
+});
+after(() => loader?.close());
+
+test('money shows its currency, or a plain number when the source stated none', () => {
+  assert.equal(format.moneyText({ amount: '1054.00', currency: 'USD' }), '$1,054');
+  assert.equal(format.moneyText({ amount: '1054.50', currency: 'USD' }), '$1,054.50');
+  assert.equal(format.moneyText({ amount: '1054.00', currency: 'unknown' }), '1,054');
+  assert.equal(format.moneyText({ amount: null, currency: 'USD' }), '–');
+  assert.equal(format.moneyShort({ amount: '1284302.10', currency: 'EUR' }), '€1.28M');
+});
+
+test('a date without a time stays the day it is, wherever the reader is', () => {
+  assert.equal(format.dayText('2017-03-01'), 'Mar 1, 2017');
+  assert.equal(format.momentText('2017-03-01T00:00:00Z'), 'Mar 1, 2017');
+  assert.equal(format.dayText(null), '–');
+});
+
+test('periods and durations are words', () => {
+  assert.equal(format.periodText('2017-Q4'), 'Q4 2017');
+  assert.equal(format.periodText('2017-11'), 'Nov 2017');
+  assert.equal(format.periodText('2017'), '2017');
+  assert.equal(format.durationText(0.25), '250 ms');
+  assert.equal(format.durationText(4.2), '4.2 s');
+  assert.equal(format.durationText(125), '2 min 5 s');
+  assert.equal(format.durationText(7260), '2 h 1 min');
+});
+
+test('change values are read by their kind', () => {
+  assert.equal(format.changeValue('18000.00', 'amount', 'USD'), '$18,000');
+  assert.equal(format.changeValue({ amount: '5.50', currency: 'EUR' }, 'amount', 'USD'), '€5.50');
+  assert.equal(format.changeValue('2017-12-10', 'closeDate', 'USD'), 'Dec 10, 2017');
+  assert.equal(format.changeValue(null, 'stage', 'USD'), 'nothing');
+});
+
+test('a scale ends on round ticks that hold the data', () => {
+  const x = scale.linear(0, 381, 0, 100, 4);
+  assert.deepEqual(x.ticks, [0, 100, 200, 300, 400]);
+  assert.equal(x(200), 50);
+  assert.ok(scale.linear(0, 0, 0, 100).ticks.length >= 2);
+});
+
+test('time ticks are month starts in order, no more than asked for', () => {
+  const ticks = scale.timeTicks(Date.UTC(2017, 4, 20), Date.UTC(2018, 3, 2), 6);
+  assert.ok(ticks.length >= 3 && ticks.length <= 7, String(ticks.length));
+  for (const [index, tick] of ticks.entries()) {
+    assert.equal(new Date(tick.at).getUTCDate(), 1);
+    if (index > 0) assert.ok(tick.at > ticks[index - 1].at);
+  }
+});
+
+test('a file is named from the folder it was imported with', () => {
+  assert.equal(format.fileBelow('/data/exports/crm/deals.csv', ['/data/other', '/data/exports']), 'crm/deals.csv');
+  assert.equal(format.fileBelow('/data/exports-2/deals.csv', ['/data/exports']), '/data/exports-2/deals.csv');
+  assert.equal(format.fileBelow('/data/deals.csv', ['/data/deals.csv']), '/data/deals.csv');
+});
+
+test('a JSON pointer marks its value and leaves the rest as it was', () => {
+  const payload = JSON.stringify({ data: { records: [{ 'a/b': '-', list: [1, 2] }] }, text: 'castiel-marked-value' });
+  const whole = JSON.stringify(JSON.parse(payload), null, 2);
+  for (const [at, hit] of Object.entries({ '/data/records/0/a~1b': '"-"', '/text': '"castiel-marked-value"' })) {
+    const marked = pointer.markPointer(payload, at);
+    assert.equal(marked.hit, hit);
+    assert.equal(marked.before + marked.hit + marked.after, whole);
+  }
+  const list = pointer.markPointer(payload, '/data/records/0/list');
+  assert.equal(list.before + list.hit + list.after, whole);
+});
+
+test('a pointer that leads nowhere marks nothing, and text that is not JSON is left alone', () => {
+  assert.equal(pointer.markPointer('{"a":1}', '/b/c').hit, '');
+  assert.equal(pointer.markPointer('{"a":null}', '/a/b').hit, '');
+  assert.equal(pointer.markPointer('not json', '/a'), null);
+});
+
+test('a column sorts in its natural direction first and then turns round', () => {
+  assert.equal(deals.nextSort('-risk', 'amount', 'descending'), '-amount');
+  assert.equal(deals.nextSort('-amount', 'amount', 'descending'), 'amount');
+  assert.equal(deals.nextSort('amount', 'name', 'ascending'), 'name');
+});
