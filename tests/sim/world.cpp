@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "connectors/testing/memory_file_system.hpp"
+#include "intelligence/risk_handler.hpp"
 #include "messaging/consumer.hpp"
 #include "messaging/embedded/embedded_broker.hpp"
 #include "model/event_types.hpp"
@@ -138,6 +139,11 @@ struct Process {
         std::make_unique<SimHandler>(*crm, w.workload, w.behaviour, w.faults, w.probes, w.options.mutant);
     add_consumer(model::queue::kDataRaw, {std::string(model::event::kDataRaw)}, *sim_crm);
     add_consumer(model::queue::kRelations, {std::string(model::event::kImportRead)}, relations);
+    deals = std::make_unique<intelligence::DealBook>(
+        w.clock, [](const storage::Reader&) { return intelligence::BookOptions{.simulations = 20}; });
+    risk = std::make_unique<intelligence::RiskHandler>(*deals, w.clock);
+    sim_risk = std::make_unique<SimHandler>(*risk, w.workload, w.behaviour, w.faults, w.probes, Mutant::none);
+    add_consumer(model::queue::kAnalyticsRisk, {std::string(model::event::kOpportunityUpdated)}, *sim_risk);
     add_consumer(kEventsQueue, {"shard.*"}, recorder);
     for (auto& consumer : consumers) CASTIEL_TRY(consumer->declare());
     for (const auto& tenant : w.workload.tenants)
@@ -165,6 +171,9 @@ struct Process {
   std::unique_ptr<processing::CrmHandler> crm;
   std::unique_ptr<SimHandler> sim_crm;
   processing::RelationsHandler relations;
+  std::unique_ptr<intelligence::DealBook> deals;
+  std::unique_ptr<intelligence::RiskHandler> risk;
+  std::unique_ptr<SimHandler> sim_risk;
   EventRecorder recorder;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
 
@@ -197,7 +206,8 @@ class World {
     }
     w_.faults.stop();
     if (failures_.empty() && process_) {
-      auto verdict = examine(*process_->store, w_.folder.file("castiel.db"), w_.workload, w_.probes);
+      auto verdict =
+          examine(*process_->store, w_.folder.file("castiel.db"), w_.workload, w_.clock, w_.probes);
       failures_ = std::move(verdict.failures);
       outcome.state = std::move(verdict.state);
     }
@@ -264,6 +274,7 @@ class World {
         for (const auto& tenant : w_.workload.tenants)
           process_->users.push_back({&tenant, nullptr, 0, false, false});
         process_->sim_crm->when_prepared([this] { interleave(); });
+        process_->sim_risk->when_prepared([this] { interleave(); });
         return;
       }
       unexpected("start", started.error());
