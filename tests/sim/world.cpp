@@ -139,8 +139,11 @@ struct Process {
         std::make_unique<SimHandler>(*crm, w.workload, w.behaviour, w.faults, w.probes, w.options.mutant);
     add_consumer(model::queue::kDataRaw, {std::string(model::event::kDataRaw)}, *sim_crm);
     add_consumer(model::queue::kRelations, {std::string(model::event::kImportRead)}, relations);
-    deals = std::make_unique<intelligence::DealBook>(
-        w.clock, [](const storage::Reader&) { return intelligence::BookOptions{.simulations = 20}; });
+    deals = std::make_unique<intelligence::DealBook>(w.clock, [](const storage::Reader&) {
+      intelligence::BookOptions o;
+      o.simulations = 20;
+      return o;
+    });
     risk = std::make_unique<intelligence::RiskHandler>(*deals, w.clock);
     sim_risk = std::make_unique<SimHandler>(*risk, w.workload, w.behaviour, w.faults, w.probes, Mutant::none);
     add_consumer(model::queue::kAnalyticsRisk, {std::string(model::event::kOpportunityUpdated)}, *sim_risk);
@@ -241,6 +244,7 @@ class World {
         continue;
       }
       step_surroundings();
+      if (!process_) continue;
       const std::size_t actors = process_->users.size() + process_->consumers.size();
       const std::size_t actor = w_.schedule.below(actors);
       bool progress = false;
@@ -354,7 +358,8 @@ class World {
     try {
       if (!send()) return;
     } catch (const Crash&) {
-      return w_.trace.note("duplicate not sent"), process_.reset(), start_process();
+      w_.trace.note("CRASH while a message was sent twice");
+      return process_.reset();
     }
     w_.probes.hit("message duplicated");
     w_.trace.note(fmt::format("fault: {} {} is there twice", row.type, row.id));
