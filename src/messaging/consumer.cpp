@@ -161,8 +161,10 @@ Result<bool> Consumer::step(Deadline wait) {
 Result<> Consumer::process(std::vector<Delivery> deliveries) {
   // The broker hands out a message again only alone, so an exhausted one is the whole batch.
   if (const auto& d = deliveries.front(); d.deliveries > options_.queue.max_deliveries) {
-    const Error last = d.failures.empty()
-                           ? Error{"crashed", fmt::format("the process ended {} times while it handled this message", d.deliveries - 1),
+    // Each delivery ended with a failure that was written down, or with the process.
+    const int crashes = d.deliveries - 1 - static_cast<int>(d.failures.size());
+    const Error last = crashes >= static_cast<int>(d.failures.size())
+                           ? Error{"crashed", fmt::format("the process ended {} times while it handled this message", crashes),
                                    ErrorClass::permanent, {}}
                            : Error{d.failures.back().code, d.failures.back().message, ErrorClass::permanent, {}};
     if (auto buried = bury_alone(d, last); !buried) return refuse(deliveries, buried.error());

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "base/json.hpp"
+#include "intelligence/deal_book.hpp"
+#include "model/entity.hpp"
 #include "model/event_types.hpp"
 #include "world.hpp"
 
@@ -47,8 +49,9 @@ class Rows {
 
 class Examiner {
  public:
-  Examiner(storage::Store& store, const std::string& path, const Workload& workload, Probes& probes)
-      : store_(store), rows_(path), workload_(workload), probes_(probes) {}
+  Examiner(storage::Store& store, const std::string& path, const Workload& workload, const Clock& clock,
+           Probes& probes)
+      : store_(store), rows_(path), clock_(clock), workload_(workload), probes_(probes) {}
 
   Verdict run() {
     nothing_is_left();
@@ -128,6 +131,7 @@ class Examiner {
     const auto expected = expect(work);
     CASTIEL_TRY(imports(reader, work, expected));
     CASTIEL_TRY(shards(reader, work, expected));
+    CASTIEL_TRY(insights(reader, work));
     CASTIEL_TRY(dead_letters(reader, work));
     return {};
   }
@@ -301,6 +305,31 @@ class Examiner {
     return {};
   }
 
+  // Every open deal has been scored once, and on what is known now: a stale look must not overwrite a newer
+  // one.
+  Result<> insights(const storage::Reader& reader, const TenantWork& work) {
+    CASTIEL_ASSIGN(const auto stored, reader.insights("deal"));
+    std::map<ShardId, std::string> scored;
+    for (const auto& insight : stored) {
+      const auto payload = parse_json(insight.payload);
+      scored[insight.shard] =
+          payload && payload->is_object() ? string_or(payload->get_object(), "status") : "";
+    }
+    equal(scored.size(), stored.size(), work.tenant + ": deals with an insight");
+    intelligence::DealBook book(clock_);
+    return reader.each_shard(model::type::kOpportunity, [&](const model::Shard& deal) -> Result<> {
+      const auto now = book.deal(reader, deal.id, {}, intelligence::Freshness::exact);
+      if (!now) return {};  // not there yet on the day it is looked at
+      const std::string is = string_or(*now, "status");
+      const auto it = scored.find(deal.id);
+      if (it == scored.end() ? is == "open" : it->second != is) {
+        fail(fmt::format("{} {}: is {}, scored as {}", work.tenant, deal.key.external_id, is,
+                         it == scored.end() ? "nothing" : it->second));
+      }
+      return {};
+    });
+  }
+
   Result<> dead_letters(const storage::Reader& reader, const TenantWork& work) {
     CASTIEL_ASSIGN(const auto letters, reader.dead_letters("", "", 10'000));
     std::map<std::string, int> by_record;
@@ -313,6 +342,7 @@ class Examiner {
 
   storage::Store& store_;
   Rows rows_;
+  const Clock& clock_;
   const Workload& workload_;
   Probes& probes_;
   Verdict verdict_;
@@ -320,8 +350,9 @@ class Examiner {
 
 }  // namespace
 
-Verdict examine(storage::Store& store, const std::string& path, const Workload& workload, Probes& probes) {
-  return Examiner(store, path, workload, probes).run();
+Verdict examine(storage::Store& store, const std::string& path, const Workload& workload, const Clock& clock,
+                Probes& probes) {
+  return Examiner(store, path, workload, clock, probes).run();
 }
 
 std::string describe_queues(const std::string& path) {

@@ -83,7 +83,9 @@ FaultPlan FaultPlan::swarm(SeededRandom& random) {
   plan.slow = maybe(0.001, 0.02);
   plan.clock = maybe(0.005, 0.05);
   plan.duplicate = maybe(0.005, 0.05);
-  plan.crashes = 1 + static_cast<int>(random.below(5));
+  plan.crashes = 1 + static_cast<int>(random.below(4));
+  plan.refuse = maybe(0.02, 0.1);
+  plan.refusals = 1;
   return plan;
 }
 
@@ -97,6 +99,7 @@ std::string FaultPlan::describe() const {
   add("commit-kept", commit_kept);
   add("busy", busy);
   add("full", full);
+  add("refuse", refuse);
   add("slow", slow);
   add("clock", clock);
   add("duplicate", duplicate);
@@ -126,6 +129,13 @@ void Faults::point(std::string_view where) {
     clock_->advance(Duration(static_cast<std::int64_t>(random_.below(2'000'000))));
   }
   may_crash(where, 1);
+}
+
+Result<> Faults::refuse() {
+  if (!active_ || refusals_ >= plan_.refusals || !roll(plan_.refuse)) return {};
+  ++refusals_;
+  trace_->note("fault: the stage refuses");
+  return conditional("stage_refused", "the stage cannot do this batch now");
 }
 
 Result<> Faults::before(std::string_view call) {

@@ -59,12 +59,14 @@ struct FaultPlan {
   double commit_kept = 0;  // the commit happened, its answer was lost
   double busy = 0;
   double full = 0;       // the disk is full for some virtual time
+  double refuse = 0;     // a stage cannot do its whole batch for now
   double slow = 0;       // a call takes up to two virtual seconds
   double clock = 0;      // the wall clock is stepped (per scheduler step)
   double duplicate = 0;  // a waiting message is there twice (per scheduler step)
   // Deaths a world can have from `crash`: below the deliveries a message may have, so that none is buried for
   // them.
   int crashes = 0;
+  int refusals = 0;  // from `refuse`; they count too
 
   static FaultPlan none() { return {}; }
   // Switches each kind on or off by the seed (swarm testing: Groce et al., ISSTA 2012).
@@ -82,6 +84,8 @@ class Faults final : public storage::CallObserver {
   Result<> after(std::string_view call) override;
   // A place between two port calls: the process may die or be slow there.
   void point(std::string_view where);
+  // Before a plan is applied: the error of a stage that cannot.
+  Result<> refuse();
 
   void begin_step() { calls_ = claims_ = 0; }
   // From now on nothing fails any more.
@@ -89,6 +93,7 @@ class Faults final : public storage::CallObserver {
   bool active() const { return active_; }
   // The scheduler's own faults.
   bool roll_clock() { return active_ && roll(plan_.clock); }
+  bool roll_interleave() { return active_ && random_.below(4) == 0; }
   bool roll_duplicate() { return active_ && roll(plan_.duplicate); }
   SeededRandom& random() { return random_; }
 
@@ -103,6 +108,7 @@ class Faults final : public storage::CallObserver {
   Probes* probes_;
   bool active_ = true;
   int crashes_ = 0;
+  int refusals_ = 0;
   Duration full_until_{-1};
   std::int64_t calls_ = 0, claims_ = 0;
 };

@@ -1,9 +1,13 @@
 // castiel-sim: runs simulated worlds, one for each seed, and says which fail. See README.md.
 #include <fmt/format.h>
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "world.hpp"
 
@@ -12,16 +16,17 @@ using namespace castiel::sim;
 namespace {
 
 struct Arguments {
-  std::uint64_t seeds = 200, from = 1;
+  std::uint64_t seeds = 200, from = 1, jobs = 2;
   bool verbose = false;
   bool probes = true;
 };
 
 int usage() {
   fmt::print(stderr,
-             "Usage: castiel-sim [--seeds N] [--from S] [--verbose] [--no-probes]\n\n"
+             "Usage: castiel-sim [--seeds N] [--from S] [--jobs J] [--verbose] [--no-probes]\n\n"
              "  --seeds N    how many worlds (default 200)\n"
              "  --from S     the first one's seed (default 1)\n"
+             "  --jobs J     worlds at the same time (default 2)\n"
              "  --verbose    print what happens in each world\n"
              "  --no-probes  do not demand that every rare path was taken (for few seeds)\n");
   return 2;
@@ -30,6 +35,41 @@ int usage() {
 bool number(const char* text, std::uint64_t& into) {
   const auto* end = text + std::strlen(text);
   return std::from_chars(text, end, into).ptr == end && end != text;
+}
+
+struct Totals {
+  std::mutex mutex;
+  Probes probes;
+  std::uint64_t done = 0, failed = 0;
+  std::int64_t records = 0, steps = 0, processes = 0;
+};
+
+void run_seed(std::uint64_t seed, const Arguments& arguments, const char* program, Totals& totals) {
+  auto outcome = run_and_compare({seed, true, arguments.verbose, Mutant::none});
+  // A seed is worth something only if it repeats.
+  if (outcome.failures.empty() && seed % 20 == 0 &&
+      run_world({seed, true, false, Mutant::none}).trace_hash != outcome.trace_hash) {
+    outcome.failures.push_back("the same seed went another way the second time");
+  }
+  std::lock_guard lock(totals.mutex);
+  if (arguments.verbose) {
+    for (const auto& line : outcome.state) fmt::print("state: {}\n", line);
+  }
+  totals.probes.add(outcome.probes);
+  totals.records += outcome.records;
+  totals.steps += outcome.steps;
+  totals.processes += outcome.processes;
+  if (!outcome.failures.empty()) {
+    ++totals.failed;
+    fmt::print("\nseed {} FAILED ({} records; faults: {})\n", seed, outcome.records, outcome.faults);
+    for (const auto& f : outcome.failures) fmt::print("  {}\n", f);
+    if (!arguments.verbose) {
+      fmt::print("its last events:\n");
+      for (const auto& line : outcome.last_events) fmt::print("  {}\n", line);
+    }
+    fmt::print("repeat it with: {} --seeds 1 --from {} --verbose --no-probes\n", program, seed);
+  }
+  if (++totals.done % 50 == 0) fmt::print("{} seeds, {} failed\n", totals.done, totals.failed);
 }
 
 }  // namespace
@@ -44,6 +84,8 @@ int main(int argc, char** argv) {
       arguments.probes = false;
     } else if (a == "--seeds" && i + 1 < argc && number(argv[i + 1], arguments.seeds)) {
       ++i;
+    } else if (a == "--jobs" && i + 1 < argc && number(argv[i + 1], arguments.jobs)) {
+      ++i;
     } else if (a == "--from" && i + 1 < argc && number(argv[i + 1], arguments.from)) {
       ++i;
     } else {
@@ -51,33 +93,18 @@ int main(int argc, char** argv) {
     }
   }
 
-  Probes probes;
-  std::uint64_t failed = 0;
-  std::int64_t records = 0, steps = 0, processes = 0;
-  for (std::uint64_t seed = arguments.from; seed < arguments.from + arguments.seeds; ++seed) {
-    auto outcome = run_and_compare({seed, true, arguments.verbose, Mutant::none});
-    // A seed is worth something only if it repeats.
-    if (outcome.failures.empty() && seed % 20 == 0) {
-      if (run_world({seed, true, false, Mutant::none}).trace_hash != outcome.trace_hash)
-        outcome.failures.push_back("the same seed went another way the second time");
-    }
-    probes.add(outcome.probes);
-    records += outcome.records;
-    steps += outcome.steps;
-    processes += outcome.processes;
-    if (!outcome.failures.empty()) {
-      ++failed;
-      fmt::print("\nseed {} FAILED ({} records; faults: {})\n", seed, outcome.records, outcome.faults);
-      for (const auto& f : outcome.failures) fmt::print("  {}\n", f);
-      if (!arguments.verbose) {
-        fmt::print("its last events:\n");
-        for (const auto& line : outcome.last_events) fmt::print("  {}\n", line);
-      }
-      fmt::print("repeat it with: {} --seeds 1 --from {} --verbose --no-probes\n", argv[0], seed);
-    }
-    if ((seed - arguments.from + 1) % 50 == 0)
-      fmt::print("{} seeds, {} failed\n", seed - arguments.from + 1, failed);
+  if (arguments.verbose) arguments.jobs = 1;
+  Totals totals;
+  std::atomic<std::uint64_t> next = arguments.from;
+  const auto work = [&] {
+    for (auto seed = next++; seed < arguments.from + arguments.seeds; seed = next++)
+      run_seed(seed, arguments, argv[0], totals);
+  };
+  {
+    std::vector<std::jthread> threads;  // a world has one thread and shares nothing
+    for (std::uint64_t i = 0; i < arguments.jobs; ++i) threads.emplace_back(work);
   }
+  const auto& [mutex, probes, done, failed, records, steps, processes] = totals;
   fmt::print("{} seeds, {} failed; {} records in {} steps of {} processes\n", arguments.seeds, failed,
              records, steps, processes);
   bool missing = false;

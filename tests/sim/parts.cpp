@@ -78,6 +78,7 @@ class SimPlan final : public Plan {
 
   Result<> apply(Step& step) override {
     faults_->point("handler.apply");
+    CASTIEL_TRY(faults_->refuse());
     if (inner) CASTIEL_TRY(inner->apply(step));
     faults_->point("handler.applied");
     return {};
@@ -174,6 +175,14 @@ Result<std::unique_ptr<Plan>> SimHandler::prepare(const storage::Reader& reader,
     }
   }
   faults_->point("handler.prepared");
+  const std::pair id{batch.front().delivery->tag, batch.front().delivery->deliveries};
+  if (dynamic_cast<const storage::Transaction*>(&reader) != nullptr) {
+    // Prepared without the lock before, now with it: somebody was faster.
+    if (std::exchange(prepared_, {-1, 0}) == id) probes_->hit("version conflict");
+    return plan;
+  }
+  if (when_prepared_) when_prepared_();
+  prepared_ = id;
   return plan;
 }
 

@@ -3,6 +3,7 @@
 // consumer of events that keeps count, and mistakes planted on purpose. They live as long as one simulated
 // process.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -71,6 +72,8 @@ class SimHandler final : public messaging::Handler {
         mutant_(mutant) {}
   Result<std::unique_ptr<messaging::Plan>> prepare(const storage::Reader& reader,
                                                    std::span<const messaging::Incoming> batch) override;
+  // Called between prepare and the step's transaction, where no lock is held: others may act there.
+  void when_prepared(std::function<void()> call) { when_prepared_ = std::move(call); }
 
  private:
   const Behaviour* behaviour(const std::string& tenant, const std::string& key) const;
@@ -82,6 +85,9 @@ class SimHandler final : public messaging::Handler {
   Faults* faults_;
   Probes* probes_;
   Mutant mutant_;
+  std::function<void()> when_prepared_;
+  std::pair<std::int64_t, int> prepared_{
+      -1, 0};  // what was prepared last without the write lock: tag and deliveries
 };
 
 // Consumes shard.* events and keeps, in the step's transaction, the version of each shard it heard of last.

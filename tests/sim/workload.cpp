@@ -43,7 +43,7 @@ class Maker {
     dated_ = random_.below(3) != 0;
     users_ = 1 + static_cast<int>(random_.below(3));
     accounts_ = 2 + static_cast<int>(random_.below(8));
-    deals_ = 4 + static_cast<int>(random_.below(30));
+    deals_ = 3 + static_cast<int>(random_.below(11));
     Wave first = full_export(0);
     work_.waves.push_back(first);
     if (random_.below(2) == 0) work_.waves.push_back(first);  // nothing new
@@ -117,7 +117,7 @@ class Maker {
       disturb(deals, result);
       if (!deals.rows.empty()) result.files.push_back(std::move(deals));
     }
-    if (chance(20)) result.files.push_back(large_file(folder));
+    if (chance(60)) result.files.push_back(large_file(folder));
     if (chance(2)) result.files.push_back(history(folder));
     return result;
   }

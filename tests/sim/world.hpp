@@ -38,7 +38,8 @@ struct Verdict {
   std::vector<std::string> failures;
   std::set<std::string> state;
 };
-Verdict examine(storage::Store& store, const std::string& path, const Workload& workload, Probes& probes);
+Verdict examine(storage::Store& store, const std::string& path, const Workload& workload, const Clock& clock,
+                Probes& probes);
 
 // What waits in the queues and behind parked keys, for a failure's message.
 std::string describe_queues(const std::string& path);

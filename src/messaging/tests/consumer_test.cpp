@@ -66,6 +66,21 @@ class RecordingHandler final : public Handler {
   };
 };
 
+// Store calls that fail on demand.
+struct Trouble final : storage::CallObserver {
+  bool full = false;
+  int unknown_commits = 0;  // kept, but the answer is lost
+  Result<> before(std::string_view call) override {
+    if (full && call.starts_with("INSERT")) return transient("store_full", "the disk is full");
+    return {};
+  }
+  Result<> after(std::string_view call) override {
+    if (call != "commit" || unknown_commits == 0) return {};
+    --unknown_commits;
+    return transient("commit_unknown", "nobody knows");
+  }
+};
+
 struct ConsumerTest : testing::Test {
   std::filesystem::path folder = [] {
     std::string pattern = (std::filesystem::temp_directory_path() / "castiel-XXXXXX").string();
@@ -75,6 +90,7 @@ struct ConsumerTest : testing::Test {
   SeededRandom random{1};
   IdGenerator ids{clock, random};
   std::unique_ptr<SchemaRegistry> schemas = SchemaRegistry::create(builtin_schemas()).value();
+  Trouble trouble;
   std::unique_ptr<storage::SqliteStore> store;
   std::unique_ptr<EmbeddedBroker> broker;
   std::unique_ptr<Publisher> publisher;
@@ -94,6 +110,7 @@ struct ConsumerTest : testing::Test {
     storage::SqliteStore::Options options;
     options.path = (folder / "castiel.db").string();
     options.sync = false;
+    options.observer = &trouble;
     store = storage::SqliteStore::open(options, clock, ids).value();
     broker = EmbeddedBroker::create(*store, clock).value();
     publisher = std::make_unique<Publisher>(*schemas, clock, ids);
@@ -239,6 +256,42 @@ TEST_F(ConsumerTest, a_process_that_dies_with_a_message_has_tried_it) {
   EXPECT_TRUE(handler.applied.empty());
   ASSERT_EQ(dead().size(), 1u);
   EXPECT_EQ(dead()[0].code, "crashed");
+}
+
+TEST_F(ConsumerTest, a_message_that_is_there_twice_in_one_batch_is_handled_once) {
+  auto tx = store->begin(acme, soon()).value();
+  Event event{"m1", std::string(model::event::kDataRaw), "/x", "", clock.now(), acme, flow, "", 1,
+              {{"tenantId", "acme"}, {"integrationId", "files"}, {"entityType", "account"}, {"format", {{"kind", "csv"}}}, {"mapping", json::object()},
+               {"observedAt", "2026-01-01T00:00:00Z"}, {"records", {{{"key", "a"}, {"source", "1"}}}}}};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tx->publish("test", {"m1", event.type, flow, 0, 1, serialize(event)}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1"}));
+  EXPECT_EQ(reader()->pending(flow).value(), 0);
+}
+
+TEST_F(ConsumerTest, a_full_disk_uses_up_no_tries) {
+  publish({{"a", "1"}});
+  trouble.full = true;
+  for (int i = 0; i < 20; ++i) {
+    (void)consumer->step(now());
+    clock.advance(70s);
+  }
+  EXPECT_TRUE(handler.applied.empty());
+  trouble.full = false;
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1"}));
+  EXPECT_TRUE(dead().empty());
+}
+
+TEST_F(ConsumerTest, a_claim_whose_commit_was_in_doubt_is_handed_out_again) {
+  publish({{"a", "1"}});
+  publish({{"b", "1"}});
+  trouble.unknown_commits = 1;
+  EXPECT_EQ(broker->receive(kQueue, {1, 1000}, now()).error().code, "commit_unknown");
+  EXPECT_TRUE(broker->receive(kQueue, {1, 1000}, now()).value().empty()) << "not what comes after it either";
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "b=1"}));
 }
 
 TEST_F(ConsumerTest, one_tenants_backlog_does_not_keep_another_waiting) {
