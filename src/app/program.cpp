@@ -21,6 +21,9 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
   options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
   options.risk.silence_risk_days = static_cast<int>(settings.get(settings::kSilenceDays));
+  options.risk.push_warn_days = static_cast<int>(settings.get(settings::kPushWarnDays));
+  options.risk.amount_cut = settings.get(settings::kAmountCut);
+  options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
   return options;
 }
 
@@ -173,7 +176,9 @@ sync::ImportOptions Program::import_defaults(const storage::Reader& reader) cons
 }
 
 sync::ImportParts Program::import_parts() {
-  return {parts_->store.get(), parts_->publisher.get(), parts_->files.get(), parts_->clock, &parts_->ids};
+  const auto& settings = parts_->options.settings;
+  return {parts_->store.get(), parts_->publisher.get(), parts_->files.get(), parts_->clock, &parts_->ids,
+          static_cast<std::size_t>(settings.get(settings::kPageRecords)), static_cast<std::size_t>(settings.get(settings::kPageBytes))};
 }
 
 storage::SqliteStore& Program::store() { return *parts_->store; }

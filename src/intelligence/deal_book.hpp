@@ -26,6 +26,7 @@ struct BookOptions {
   std::string currency;        // ISO 4217; empty: the currency of most deals
   int fiscal_start_month = 1;  // 1..12
   int simulations = 2000;      // of a forecast
+  int stale_days = 90;         // data without a newer change is judged at its own time
   std::vector<std::string> stage_order;
   RiskOptions risk;
 };

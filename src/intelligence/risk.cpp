@@ -217,7 +217,7 @@ class Assessor {
     int usual = 1;
     if (facts_.won_pushes.n >= options_.enough_won)
       usual = std::max(1, static_cast<int>(facts_.won_pushes.p75));
-    if (view_.pushes <= usual && view_.push_days < 30) return;
+    if (view_.pushes <= usual && view_.push_days < options_.push_warn_days) return;
     const int points = std::min(25, 6 + 4 * std::max(0, view_.pushes - usual) + view_.push_days / 30 * 2);
     auto evidence = all_changes(view_.push_changes, "Close date moved");
     if (facts_.won_pushes.n >= options_.enough_won) {
@@ -237,7 +237,7 @@ class Assessor {
       }
       return;
     }
-    if (view_.amount_cut_share >= .2) {
+    if (view_.amount_cut_share >= options_.amount_cut) {
       add(factor::kAmountCut, "Amount was cut", view_.amount_cut_share >= .5 ? 20 : 12,
           fmt::format("The amount fell by {:.0f} % to {}.", 100 * view_.amount_cut_share,
                       amount_words(*view_.amount)),

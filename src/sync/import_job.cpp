@@ -290,7 +290,7 @@ Result<> ImportJob::State::publish_pages() {
   std::vector<connectors::RawPage> pages;
   bool end = false;
   for (int i = 0; i < kPagesAtOnce; ++i) {
-    CASTIEL_ASSIGN(auto page, reader->next_page());
+    CASTIEL_ASSIGN(auto page, reader->next_page(parts.page_records, parts.page_bytes));
     if (!page) {
       end = true;
       break;

@@ -32,6 +32,8 @@ struct ImportParts {
   connectors::FileSystem* files;
   const Clock* clock;
   IdGenerator* ids;
+  std::size_t page_records = connectors::kPageRecords;  // in one message, at most
+  std::size_t page_bytes = connectors::kPageBytes;      // of source text in one message, at most
 };
 
 // One thread at a time. Blocks on disk.

@@ -13,8 +13,8 @@ namespace {
 constexpr Timestamp kAlways{std::numeric_limits<std::int64_t>::max()};
 constexpr int kDefaultPeriods = 6;
 
-AsOfChoice choose(std::span<const Deal> deals, std::optional<Date> day, Timestamp now) {
-  if (!day) return choose_as_of(newest_source_change(deals), now);
+AsOfChoice choose(std::span<const Deal> deals, std::optional<Date> day, Timestamp now, int stale_days) {
+  if (!day) return choose_as_of(newest_source_change(deals), now, stale_days);
   const Timestamp end = start_of(*day + 1) - Duration(1);
   return {std::min(end, now), "asked"};
 }
@@ -31,7 +31,7 @@ Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOpti
     : deals(std::move(loaded.deals)),
       account_contacts(std::move(loaded.account_contacts)),
       options(std::move(settings)),
-      as_of(choose(deals, day, now)),
+      as_of(choose(deals, day, now, options.stale_days)),
       currency(options.currency.empty() ? main_currency(deals) : options.currency),
       model(train(deals, as_of.as_of, train_options(options))),
       peers(peer_probabilities(model, deals, as_of.as_of, kAlways)) {
