@@ -1,0 +1,118 @@
+// Processes that are killed, and what is left: the state that an undisturbed import gives.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "crm_files.hpp"
+
+namespace castiel::functional {
+namespace {
+
+constexpr std::uint64_t kSeed = 20'261'124;
+
+std::vector<std::string> import_of(const Path& files, const Path& data) {
+  return {"import", files.string(), "--tenant", "acme", "--data", data.string(), "--json"};
+}
+
+// What of a summary has to come out alike, killed or not: a line each. Workers find problems in any order.
+std::vector<std::string> comparable(const json::object& summary) {
+  std::vector<std::string> same;
+  for (const char* key : {"tenant", "files", "records", "shards", "links", "problemCount", "without"}) {
+    if (const auto* value = summary.if_contains(key)) same.push_back(fmt::format("{} {}", key, json::serialize(*value)));
+  }
+  for (const char* key : {"problems", "resolved", "unresolved"}) {
+    const auto* value = summary.if_contains(key);
+    if (value == nullptr || !value->is_array()) continue;
+    for (const auto& item : value->get_array()) same.push_back(fmt::format("{} {}", key, json::serialize(item)));
+  }
+  std::ranges::sort(same);
+  return same;
+}
+
+void expect_same(const char* what, const std::vector<std::string>& expected, const std::vector<std::string>& got) {
+  EXPECT_EQ(expected.size(), got.size()) << what;
+  for (std::size_t i = 0; i < std::min(expected.size(), got.size()); ++i) {
+    if (expected[i] == got[i]) continue;
+    ADD_FAILURE() << what << " differ:\n  " << expected[i] << "\n  " << got[i];
+    return;
+  }
+}
+
+void expect_same(const Stored& expected, const Stored& got) {
+  expect_same("shards", expected.shards, got.shards);
+  expect_same("changes", expected.changes, got.changes);
+  expect_same("dead letters", expected.dead_letters, got.dead_letters);
+}
+
+TEST(KilledImport, ends_as_the_undisturbed_one_after_twenty_kills) {
+  TempFolder folder;
+  const auto counts = write_crm(folder, kSeed);
+  const Path files = folder.path() / "crm";
+  const auto start = std::chrono::steady_clock::now();
+  const auto whole = castiel(import_of(files, folder.path() / "whole"));
+  const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start);
+  ASSERT_EQ(whole.status, 3) << whole.err;
+  const auto summary = whole.last();
+  EXPECT_EQ(number(summary, "records.read"), counts.records);
+  EXPECT_EQ(number(summary, "records.deadLettered"), counts.lost);
+  EXPECT_EQ(number(summary, "records.mapped") + counts.lost, counts.records);
+  const auto expected = stored(folder.path() / "whole", "acme");
+  ASSERT_EQ(expected.dead_letters.size(), static_cast<std::size_t>(counts.lost));
+  ASSERT_FALSE(expected.changes.empty());
+
+  std::mt19937_64 random(kSeed);
+  std::uniform_int_distribution<Millis::rep> moment(1, std::max<Millis::rep>(2, took.count() * 3 / 5));
+  constexpr int kKills = 20, kMostRounds = 40;
+  int kills = 0;
+  for (int round = 0; kills < kKills && round < kMostRounds; ++round) {
+    SCOPED_TRACE(fmt::format("seed {}, round {}", kSeed, round));
+    const Path data = folder.path() / fmt::format("killed-{}", round);
+    std::string moments;
+    std::optional<Finished> done;
+    while (!done) {
+      Process process(import_of(files, data));
+      const Millis delay(moment(random));
+      if (kills >= kKills || process.ended_within(delay)) {
+        done = process.finish();
+        break;
+      }
+      process.signal(SIGKILL);
+      ASSERT_EQ(process.finish().signal, SIGKILL);
+      moments += fmt::format(" {}", delay.count());
+      ++kills;
+    }
+    SCOPED_TRACE("killed after ms:" + moments);
+    EXPECT_EQ(done->status, 3) << done->err;
+    expect_same("summaries", comparable(summary), comparable(done->last()));
+    expect_same(expected, stored(data, "acme"));
+    if (HasFailure()) return;
+  }
+  EXPECT_EQ(kills, kKills);
+}
+
+TEST(KilledImport, of_the_example_workspace_goes_on) {
+  TempFolder folder;
+  const Path files = Path(CASTIEL_SOURCE_DIR) / "examples/workspace";
+  const auto start = std::chrono::steady_clock::now();
+  const auto whole = castiel(import_of(files, folder.path() / "whole"));
+  const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start);
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  {
+    Process process(import_of(files, folder.path() / "killed"));
+    ASSERT_FALSE(process.ended_within(took / 3));
+    process.signal(SIGKILL);
+    ASSERT_EQ(process.finish().signal, SIGKILL);
+  }
+  const auto done = castiel(import_of(files, folder.path() / "killed"));
+  EXPECT_EQ(done.status, 0) << done.err;
+  expect_same("summaries", comparable(whole.last()), comparable(done.last()));
+  expect_same(stored(folder.path() / "whole", "acme"), stored(folder.path() / "killed", "acme"));
+}
+
+}  // namespace
+}  // namespace castiel::functional

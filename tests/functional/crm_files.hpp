@@ -1,0 +1,39 @@
+#pragma once
+// A sales organisation's exports, invented from a seed; and a tenant's stored state in a form that two runs share.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support.hpp"
+
+namespace castiel::functional {
+
+struct CrmShape {
+  int accounts = 150;
+  int users = 12;
+  int products = 20;
+  int opportunities = 1200;
+  int changes_each = 2;
+  bool bad_rows = true;  // now and then one with too few fields, too many, or an amount that is none
+};
+
+struct CrmCounts {
+  std::int64_t records = 0;  // rows that can be read as records, bad ones included
+  std::int64_t lost = 0;     // of them, those that have to end as dead letters
+};
+
+// Writes User.csv, Account.csv, Product2.csv, Opportunity.csv, OpportunityFieldHistory.csv into `folder`/crm.
+CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape = {});
+
+// What is stored, without what may differ between two imports of the same files (ids of shards, correlation ids, times
+// of recording): a sorted line for each shard, change and dead letter.
+struct Stored {
+  std::vector<std::string> shards;
+  std::vector<std::string> changes;
+  std::vector<std::string> dead_letters;
+  bool operator==(const Stored&) const = default;
+};
+Stored stored(const Path& data, const std::string& tenant);
+
+}  // namespace castiel::functional
