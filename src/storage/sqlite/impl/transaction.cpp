@@ -108,7 +108,7 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
       return std::unexpected(*failed_);
     }
     if (expected == 0) {
-      CASTIEL_TRY(write("UPDATE relation SET to_id=?, how='id' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL AND integration=?",
+      CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='id' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL AND integration=?",
                         shard.id.str(), t(), key.type + ":id", key.external_id, key.integration));
     }
   }
@@ -135,7 +135,7 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
     CASTIEL_TRY(write("INSERT OR IGNORE INTO alias (tenant, kind, key, integration, shard_id) VALUES (?,?,?,?,?)", t(), a.kind, a.key,
                       a.integration, a.shard.str()));
     if (sqlite3_changes64(db().handle()) == 0) continue;
-    CASTIEL_TRY(write("UPDATE relation SET to_id=?, how='name' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL", a.shard.str(), t(),
+    CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='name' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL", a.shard.str(), t(),
                       a.kind, a.key));
     data_changed_ = true;
   }
