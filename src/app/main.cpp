@@ -7,7 +7,7 @@
 #include <string>
 #include <system_error>
 
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 
 extern char** environ;
 

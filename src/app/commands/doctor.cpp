@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 
 namespace castiel::app {
 

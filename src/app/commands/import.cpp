@@ -7,7 +7,7 @@
 #include <iterator>
 #include <mutex>
 
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 #include "sync/import_job.hpp"
 
 namespace castiel::app {

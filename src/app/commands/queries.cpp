@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 #include "base/decimal.hpp"
 
 namespace castiel::app {

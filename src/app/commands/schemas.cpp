@@ -3,7 +3,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 #include "messaging/schema_registry.hpp"
 
 namespace castiel::app {

@@ -7,7 +7,7 @@
 
 #include "api/live_feed.hpp"
 #include "api/routes.hpp"
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 #include "app/dashboard.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 
 namespace castiel::app {
 

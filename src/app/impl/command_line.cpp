@@ -1,4 +1,4 @@
-#include "app/command_line.hpp"
+#include "app/impl/command_line.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
