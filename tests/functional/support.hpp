@@ -94,7 +94,7 @@ struct Answer {
 };
 struct Ask {
   std::string method = "GET";
-  std::string host;  // header; default the address
+  std::string host = {};  // header; default the address
   std::string body;
 };
 Answer http(std::uint16_t port, const std::string& target, const Ask& ask = {});
