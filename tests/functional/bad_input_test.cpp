@@ -192,6 +192,8 @@ TEST_F(BadInput, amounts_in_local_notations_are_understood) {
   const auto alone = folder_.write("alone.csv", kHeader + row({77, "G", "€ 1.200"}));
   const auto done = run({german, swiss, alone});
   EXPECT_EQ(done.status, 3);
+  const auto bare = run({folder_.write("bare.csv", kHeader + row({81, "H", "1.200"}))}).last();
+  EXPECT_NE(json::serialize(*find(bare, "notes")).find("could be read in two ways"), std::string::npos) << "doubt is told";
   EXPECT_EQ(problems_of(done.last(), "/german.csv"), Strings{});
   EXPECT_EQ(problems_of(done.last(), "/swiss.csv"), Strings{"invalid_amount 3"});
   auto found = deals();

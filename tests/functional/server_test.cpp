@@ -71,7 +71,11 @@ TEST(Serve, imports_through_its_socket_and_answers_of_it) {
   EXPECT_NE(find(deal.object(), "probability.factors"), nullptr);
   EXPECT_EQ(server.get("/api/v1/deals/" + *ids.begin() + "/timeline?tenant=acme").status, 200);
 
-  // The command line asks the same server.
+  // The command line asks the same server, and has it do its work.
+  EXPECT_EQ(castiel({"tenants", "create", "other", "--data", data.string(), "--json"}).status, 0);
+  EXPECT_EQ(castiel({"tenants", "list", "--data", data.string(), "--json"}).lines().size(), 2u);
+  EXPECT_EQ(castiel({"dlq", "list", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(), 0u);
+  EXPECT_EQ(castiel({"trace", id, "--data", data.string(), "--json"}).status, 0);
   EXPECT_EQ(castiel({"deals", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(), 34u);
   const auto refused = castiel({"import", (folder.path() / "missing.csv").string(), "--tenant", "acme", "--data", data.string(), "--json"});
   EXPECT_EQ(refused.status, 1);
@@ -150,7 +154,7 @@ TEST(Serve, resumes_by_itself_the_import_that_a_stop_or_a_kill_cut_short) {
   for (const int number_of_signal : {SIGTERM, SIGKILL}) {
     SCOPED_TRACE(number_of_signal);
     TempFolder folder;
-    const auto counts = write_crm(folder, 11, {.opportunities = 3000});
+    const auto counts = write_crm(folder, 11, {.opportunities = 1500});
     const Path data = folder.path() / "data";
     std::string id;
     {

@@ -95,6 +95,10 @@ void print_summary(const json::object& s) {
   if (const auto* without = get_object(s, "without")) {
     for (const auto& [what, n] : *without) fmt::print("  {} {} without {}\n", n.to_number<std::int64_t>(), std::string(what).substr(0, what.find(':')), std::string(what).substr(what.find(':') + 1));
   }
+  if (const auto* notes = get_array(s, "notes"); notes != nullptr && !notes->empty()) {
+    fmt::print("Worth a look:\n");
+    for (const auto& item : *notes) fmt::print("  {}: {}\n", string_or(item.get_object(), "file"), string_or(item.get_object(), "message"));
+  }
   const auto& problems = s.at("problems").get_array();
   if (problems.empty()) return;
   fmt::print("Problems ({}):\n", int_or(s, "problemCount", static_cast<std::int64_t>(problems.size())));
