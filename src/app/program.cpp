@@ -154,6 +154,7 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
 
 void Program::start_workers() { parts_->workers->start(); }
 void Program::stop_workers() { parts_->workers->stop(); }
+std::optional<Error> Program::stuck() const { return parts_->workers->stuck(); }
 
 Result<> Program::start_imports() {
   auto& p = *parts_;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ class Program {
   void start_workers();
   // Running steps finish; what is queued stays queued.
   void stop_workers();
+  // The error that keeps the workers from handling anything, if there is one.
+  std::optional<Error> stuck() const;
   // Imports in the background, for a server; takes up those an earlier process left.
   Result<> start_imports();
 

@@ -39,8 +39,8 @@ struct Amount {
 
 // "1,234.56", "1.234,56", "1 234,56", "1'234.50", "12,34,567.00", "(500)", "5-", "€ 1.200", "USD 3k",
 // "1.2e3". A single separator before exactly three digits is decimal or grouping only by the style. When that
-// is unknown, a comma is read as grouping and a point as decimal, and the amount is marked ambiguous. Error:
-// invalid_amount.
+// is unknown, it is grouping beside a currency of at most two decimals ("€ 1.200"); else a comma is read as
+// grouping and a point as decimal, and the amount is marked ambiguous. Error: invalid_amount.
 Result<Amount> parse_amount(std::string_view text, NumberStyle style = NumberStyle::unknown);
 // The style that all values of a column allow and at least one demands; unknown when none does or they
 // disagree (more than one in ten against the majority).

@@ -92,7 +92,8 @@ std::string join(const std::vector<std::string>& groups, std::size_t to) {
   return out;
 }
 
-std::optional<Reading> read_digits(const Digits& digits, NumberStyle style) {
+// `cents`: an amount of at most two decimals, so that three digits after a lone separator are a group.
+std::optional<Reading> read_digits(const Digits& digits, NumberStyle style, bool cents = false) {
   const auto& groups = digits.groups;
   const auto& separators = digits.separators;
   const std::size_t last = groups.size() - 1;
@@ -138,6 +139,7 @@ std::optional<Reading> read_digits(const Digits& digits, NumberStyle style) {
       reading.decimal = tail;
       return finish(true);
     }
+    if (style == NumberStyle::unknown && cents) return finish(false);
     if (style == NumberStyle::unknown) {
       reading.ambiguous = true;
       return finish(tail == '.');
@@ -345,6 +347,12 @@ std::optional<Parts> split_amount(std::string_view text) {
   return parts;
 }
 
+// Currencies with three decimals, by ISO 4217.
+bool has_thousandths(std::string_view currency) {
+  constexpr std::string_view kCodes = "BHD IQD JOD KWD LYD OMR TND ";
+  return kCodes.find(std::string(currency) + " ") != kCodes.npos;
+}
+
 Result<Amount> read_amount(std::string_view text, NumberStyle style, std::string_view code,
                            std::string_view what) {
   const auto bad = [&](std::string_view why) {
@@ -354,7 +362,9 @@ Result<Amount> read_amount(std::string_view text, NumberStyle style, std::string
   if (!parts) return bad("");
   const auto digits = split_digits(parts->body);
   if (!digits) return bad("");
-  const auto reading = read_digits(*digits, style);
+  // "€ 1.200" is no 1.2 euros, but "€ 1.234M" and "KWD 1.234" have their decimals.
+  const bool cents = !parts->currency.empty() && parts->power == 0 && !has_thousandths(parts->currency);
+  const auto reading = read_digits(*digits, style, cents);
   if (!reading) return bad(": its separators fit no notation");
   std::string plain = reading->plain;
   if (parts->power != 0) {

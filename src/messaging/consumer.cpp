@@ -167,6 +167,12 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
                            ? Error{"crashed", fmt::format("the process ended {} times while it handled this message", crashes),
                                    ErrorClass::permanent, {}}
                            : Error{d.failures.back().code, d.failures.back().message, ErrorClass::permanent, {}};
+    // A page that was there when the process died may be innocent, and at most one of its records is to blame: they
+    // are tried one by one.
+    if (last.code == "crashed" && d.records > 1 && d.lane != storage::kRetryLane) {
+      CASTIEL_ASSIGN(const bool split, split_page(d));
+      if (split) return {};
+    }
     if (auto buried = bury_alone(d, last); !buried) return refuse(deliveries, buried.error());
     return {};
   }
@@ -376,6 +382,42 @@ Result<> Consumer::bury_alone(const Delivery& d, const Error& error) {
   parts_.broker->settled({&d, 1});
   parts_.log.warn("dead_letter", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.message}, {"correlationId", d.correlation}});
   return {};
+}
+
+// Puts each record of a page into the retry lane, parked behind earlier ones of its key. False when the message is no
+// page of several records.
+Result<bool> Consumer::split_page(const Delivery& d) {
+  const auto event = parse_event(d.body);
+  if (!event) return false;
+  const auto* records = records_of(*event);
+  if (records == nullptr || records->size() < 2) return false;
+  CASTIEL_ASSIGN(auto tx, parts_.store->begin(d.tenant, Deadline::after(*parts_.clock, options_.transaction)));
+  CASTIEL_ASSIGN(const bool fresh, tx->add_to_inbox(queue(), d.message_id));
+  if (fresh) {
+    CASTIEL_ASSIGN(const auto keys, tx->parked_keys(queue()));
+    std::unordered_set<std::string> parked(keys.begin(), keys.end());
+    for (std::size_t i = 0; i < records->size(); ++i) {
+      const std::string key = key_of((*records)[i]);
+      Event single = with_records(*event, [&](std::size_t r) { return r == i; });
+      single.id = parts_.ids->next();
+      const storage::OutgoingMessage message{single.id, single.type, single.correlation, storage::kRetryLane, 1, serialize(single)};
+      if (!key.empty() && !parked.insert(key).second) {
+        CASTIEL_TRY(tx->park(queue(), key, message));
+        continue;
+      }
+      if (!key.empty()) CASTIEL_TRY(tx->mark_parked(queue(), key));
+      CASTIEL_TRY(parts_.broker->retry(*tx, queue(), message, key, parts_.clock->now(), {}));
+    }
+    CASTIEL_TRY(tx->count(d.correlation, queue(), "retried", static_cast<std::int64_t>(records->size())));
+    CASTIEL_TRY(tx->add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "retry", d.type, d.message_id,
+                                                   fmt::format("the process ended {} times with this page: its records are tried one by one", d.deliveries - 1),
+                                                   static_cast<std::int64_t>(records->size())}));
+  }
+  CASTIEL_TRY(parts_.broker->settle(*tx, {&d, 1}));
+  CASTIEL_TRY(tx->commit());
+  parts_.broker->settled({&d, 1});
+  parts_.log.warn("page_split", {{"queue", queue()}, {"tenant", d.tenant}, {"correlationId", d.correlation}});
+  return true;
 }
 
 Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& error) {

@@ -55,6 +55,7 @@ class Consumer {
   Result<> release_next(storage::Transaction& tx, const Delivery& delivery);
   Result<> bury(storage::Transaction& tx, const Delivery& delivery, const Error& error, std::string pointer, std::string payload, std::string key);
   Result<> refuse(std::span<const Delivery> deliveries, const Error& error);
+  Result<bool> split_page(const Delivery& delivery);
   Result<> bury_alone(const Delivery& delivery, const Error& error);
   Duration retry_delay(int tries);
 

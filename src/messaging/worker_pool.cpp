@@ -27,9 +27,18 @@ void WorkerPool::work(Consumer& consumer) {
       // A bug in a handler. Its messages stay claimed, count as tried and come again at the next start.
       stepped = permanent("handler_threw", "a handler ended with an exception", e.what());
     }
-    if (stepped) continue;
+    if (stepped) {
+      // A queue with nothing in it says nothing about the others.
+      if (*stepped) {
+        std::lock_guard lock(mutex_);
+        failures_ = 0;
+      }
+      continue;
+    }
     log_.error("step_failed", {{"queue", consumer.queue()}, {"code", stepped.error().code}, {"message", stepped.error().describe()}});
     std::unique_lock lock(mutex_);
+    ++failures_;
+    last_error_ = stepped.error();
     stopped_.wait_for(lock, kPauseAfterError, [this] { return !running_; });
   }
 }
@@ -42,6 +51,12 @@ void WorkerPool::stop() {
     stopped_.notify_all();
   }
   threads_.clear();
+}
+
+std::optional<Error> WorkerPool::stuck() const {
+  std::lock_guard lock(mutex_);
+  if (failures_ < kStuckAfter) return std::nullopt;
+  return last_error_;
 }
 
 int WorkerPool::threads_of(std::string_view queue) const {

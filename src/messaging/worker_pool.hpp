@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,10 @@ class WorkerPool {
   void stop();
   int threads_of(std::string_view queue) const;
   bool running() const { return running_; }
+  // Why nothing gets done: the last error when this many steps in a row failed and none handled a message. The pool
+  // goes on trying.
+  static constexpr int kStuckAfter = 10;
+  std::optional<Error> stuck() const;
 
  private:
   struct Entry {
@@ -37,8 +42,10 @@ class WorkerPool {
   std::vector<Entry> entries_;
   std::vector<std::jthread> threads_;
   std::atomic<bool> running_ = false;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable stopped_;
+  int failures_ = 0;  // in a row, of all threads
+  Error last_error_;
 };
 
 }  // namespace castiel::messaging

@@ -151,6 +151,16 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
   return std::unique_ptr<ImportJob>(new ImportJob(std::move(state)));
 }
 
+// Reads again up to `cursor`, so that a record whose id came before it is told as a duplicate; pages end where they ended.
+Result<> go_on_at(FileReader& reader, const connectors::Cursor& cursor) {
+  for (connectors::Cursor at; at.offset < cursor.offset;) {
+    CASTIEL_ASSIGN(const auto page, reader.next_page());
+    if (!page || page->after.offset > cursor.offset) return reader.seek(cursor);
+    at = page->after;
+  }
+  return {};
+}
+
 // Opens the next file that has something to read; files that cannot be read or were read before are recorded.
 Result<> ImportJob::State::open_next() {
   while (!reader && next_file < files.size()) {
@@ -210,7 +220,7 @@ Result<> ImportJob::State::open_next() {
         const auto& o = place->get_object();
         const connectors::Cursor cursor{static_cast<std::uint64_t>(int_or(o, "offset", 0)), static_cast<std::uint64_t>(int_or(o, "line", 1)),
                                         static_cast<std::uint64_t>(int_or(o, "records", 0))};
-        CASTIEL_TRY(opened->seek(cursor));
+        CASTIEL_TRY(go_on_at(*opened, cursor));
         progress_bytes = static_cast<std::uint64_t>(int_or(o, "bytes", 0));
       }
     }

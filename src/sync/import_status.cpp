@@ -115,6 +115,15 @@ Result<json::object> import_summary(const storage::Reader& reader, const Correla
     if (entry.type == "resolved") resolved.push_back({{"text", entry.text}, {"count", entry.count}});
     if (entry.type == "unresolved") unresolved.push_back({{"type", entry.id}, {"text", entry.text}, {"count", entry.count}});
   }
+  // What a file left open and how it was read: "numbers such as 1.234 could be read in two ways".
+  json::array notes;
+  if (const auto* understood = get_array(detail, "understood")) {
+    for (const auto& file : *understood) {
+      const auto* of_file = file.is_object() ? get_array(file.get_object(), "notes") : nullptr;
+      if (of_file == nullptr) continue;
+      for (const auto& note : *of_file) notes.push_back({{"file", string_or(file.get_object(), "file")}, {"message", note}});
+    }
+  }
   json::object without;
   for (const auto& [what, n] : c.without) without[what] = n;
   return json::object{{"tenant", reader.tenant().str()},
@@ -125,6 +134,7 @@ Result<json::object> import_summary(const storage::Reader& reader, const Correla
                       {"links", {{"attached", 0}, {"suggested", 0}}},
                       {"problems", problems_json(problems)},
                       {"problemCount", c.problems},
+                      {"notes", std::move(notes)},
                       {"resolved", std::move(resolved)},
                       {"unresolved", std::move(unresolved)},
                       {"without", std::move(without)},

@@ -16,7 +16,19 @@ namespace {
 constexpr std::uint64_t kSeed = 20'261'124;
 
 std::vector<std::string> import_of(const Path& files, const Path& data) {
-  return {"import", files.string(), "--tenant", "acme", "--data", data.string(), "--json"};
+  // A message in whose handling the process ended counts as tried (RETRY-5), and five tries make a dead letter. Here the
+  // same one may be in work at more kills than that, and is innocent.
+  return {"import", files.string(), "--tenant", "acme", "--data", data.string(), "--json", "--set", "mapping.max_deliveries=100"};
+}
+
+// Whether the only import of a data folder has ended, though its process was killed before it could say so. The same
+// command would be a second import then.
+bool is_done(const Path& data) {
+  const auto answer = castiel({"imports", "--tenant", "acme", "--data", data.string(), "--json"});
+  if (answer.status != 0) return false;  // killed before there was a tenant
+  const auto runs = answer.lines();
+  EXPECT_LE(runs.size(), 1u) << "an interrupted import was not taken up but begun anew";
+  return !runs.empty() && text(runs.front(), "status") == "done";
 }
 
 // What of a summary has to come out alike, killed or not: a line each. Workers find problems in any order.
@@ -85,10 +97,13 @@ TEST(KilledImport, ends_as_the_undisturbed_one_after_twenty_kills) {
       ASSERT_EQ(process.finish().signal, SIGKILL);
       moments += fmt::format(" {}", delay.count());
       ++kills;
+      if (is_done(data)) break;
     }
     SCOPED_TRACE("killed after ms:" + moments);
-    EXPECT_EQ(done->status, 3) << done->err;
-    expect_same("summaries", comparable(summary), comparable(done->last()));
+    if (done) {
+      EXPECT_EQ(done->status, 3) << done->err;
+      expect_same("summaries", comparable(summary), comparable(done->last()));
+    }
     expect_same(expected, stored(data, "acme"));
     if (HasFailure()) return;
   }

@@ -75,6 +75,10 @@ CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape
       ++counts.records, ++counts.lost;
       continue;
     }
+    if (shape.bad_rows && i % 61 == 60) {  // a deal once more, far below its first row, with another amount
+      deals += fmt::format("006D{:014},001A{:014},Twice,Proposal,7,EUR,{},false,false,005U{:014},{},{}\n", i - 58, 0, date(400), 0, time(40, i), time(29, i));
+      ++counts.records;
+    }
     const int created = 30 + below(300), stage = below(6);
     const std::string amount = shape.bad_rows && i % 89 == 5 ? "about a lot" : fmt::format("{}.{:02}", 1000 + below(90'000), below(100));
     deals += fmt::format("006D{:014},001A{:014},\"Deal {}\nin two lines\",{},{},EUR,{},{},{},005U{:014},{},{}\n", i, below(shape.accounts), i, kStages[stage],

@@ -15,7 +15,7 @@ struct CrmShape {
   int products = 20;
   int opportunities = 1200;
   int changes_each = 2;
-  bool bad_rows = true;  // now and then one with too few fields, too many, or an amount that is none
+  bool bad_rows = true;  // now and then one with too few fields, too many, an amount that is none, or the id of an earlier one
 };
 
 struct CrmCounts {

@@ -94,8 +94,8 @@ struct Answer {
 };
 struct Ask {
   std::string method = "GET";
-  std::string host;  // header; default the address
-  std::string body;
+  std::string host = {};  // header; default the address
+  std::string body = {};
 };
 Answer http(std::uint16_t port, const std::string& target, const Ask& ask = {});
 Answer http(const Path& socket, const std::string& target, const Ask& ask = {});

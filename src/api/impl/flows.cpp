@@ -146,13 +146,18 @@ int records_in(const std::string& payload) {
 
 // Puts the original message back into its queue under a new id, since the consumer knows the old one. A
 // record goes behind the records of its key that are being retried. Errors: not_found; conflict when it is
-// not dead any more.
+// not dead any more, or never was a message.
 Result<> replay(Services& services, const Call& call, const TenantId& tenant, const std::string& id) {
   CASTIEL_ASSIGN(auto tx, begin(services, tenant));
   CASTIEL_ASSIGN(const auto letter, tx->dead_letter(id));
   if (!letter) return no_letter(id);
   if (letter->state != "dead")
     return permanent("conflict", fmt::format("dead letter {} is {} already", id, letter->state));
+  // A row that was no record never became a message; what is kept of it is the row.
+  if (const auto event = parse_json(letter->payload); !event || !event->is_object() || !event->get_object().contains("specversion")) {
+    return permanent("conflict", fmt::format("dead letter {} cannot be replayed, it never became a message: correct {} and import the file again", id,
+                                             letter->pointer.empty() ? "its source" : letter->pointer));
+  }
   CASTIEL_TRY(tx->set_dead_letter_state(id, "replayed"));
   const storage::OutgoingMessage message{services.ids.next(),         letter->type,
                                          letter->correlation,         storage::kRetryLane,
@@ -197,7 +202,7 @@ Result<json::value> replay_letters(Services& services, const Call& call) {
       for (const auto& letter : found) {
         const auto done = replay(services, call, letter.tenant, letter.id);
         if (done) ++replayed;
-        // Somebody else was faster: that one is not lost.
+        // Somebody else was faster, or it is no message: that one is not lost.
         if (!done && done.error().code != "conflict" && done.error().code != "not_found")
           return std::unexpected(done.error());
         after = letter.id;

@@ -18,6 +18,7 @@ constexpr auto kWriteDeadline = std::chrono::seconds(10);
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 constexpr auto kIdlePoll = std::chrono::milliseconds(5);
 constexpr int kTransientTries = 30;  // of a step that fails for now, a second apart
+constexpr int kDiskTries = 3;        // of one the disk does not take: only a person makes room
 constexpr std::size_t kShownProblems = 20;
 
 struct ImportArguments {
@@ -94,6 +95,10 @@ void print_summary(const json::object& s) {
   if (const auto* without = get_object(s, "without")) {
     for (const auto& [what, n] : *without) fmt::print("  {} {} without {}\n", n.to_number<std::int64_t>(), std::string(what).substr(0, what.find(':')), std::string(what).substr(what.find(':') + 1));
   }
+  if (const auto* notes = get_array(s, "notes"); notes != nullptr && !notes->empty()) {
+    fmt::print("Worth a look:\n");
+    for (const auto& item : *notes) fmt::print("  {}: {}\n", string_or(item.get_object(), "file"), string_or(item.get_object(), "message"));
+  }
   const auto& problems = s.at("problems").get_array();
   if (problems.empty()) return;
   fmt::print("Problems ({}):\n", int_or(s, "problemCount", static_cast<std::int64_t>(problems.size())));
@@ -140,12 +145,18 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
     return {};
   };
   int tries = 0;
+  const auto give_up = [&tries](const Error& error) {
+    const bool disk = error.code == "store_full" || error.code == "store_io";
+    return error.cls == ErrorClass::permanent || ++tries >= (disk ? kDiskTries : kTransientTries);
+  };
   for (bool all_read = false;;) {
     CASTIEL_TRY(draw());
+    // Reading may be done, or wait, while the workers can write nothing. The same command goes on later.
+    if (const auto stuck = program.stuck()) return std::unexpected(*stuck);
     if (!all_read) {
       const auto progress = job->step();
       if (!progress) {
-        if (progress.error().cls == ErrorClass::permanent || ++tries >= kTransientTries) {
+        if (give_up(progress.error())) {
           (void)job->fail(progress.error());
           return std::unexpected(progress.error());
         }
@@ -159,7 +170,7 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
     }
     const auto done = job->finish_if_idle();
     if (!done) {
-      if (done.error().cls == ErrorClass::permanent || ++tries >= kTransientTries) return std::unexpected(done.error());
+      if (give_up(done.error())) return std::unexpected(done.error());
       pause(std::chrono::seconds(1));
     } else if (*done) {
       break;

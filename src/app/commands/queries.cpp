@@ -196,7 +196,10 @@ QueryCommand add_query(Cli& cli, CLI::App& parent, const std::string& name, cons
   auto* app = parent.add_subcommand(name, help);
   auto* tenant = app->add_option("--tenant", cli.global.tenant, "tenant");
   if (tenant_required) tenant->required();
-  app->callback([&cli, shared] { cli.chosen = [&cli, shared] { return run_query(cli.global, cli.environment, *shared); }; });
+  app->callback([&cli, app, shared] {
+    if (!app->get_subcommands().empty()) return;  // a command's callback runs after its subcommand's: `forecast backtest` is no forecast
+    cli.chosen = [&cli, shared] { return run_query(cli.global, cli.environment, *shared); };
+  });
   return {app, shared};
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "app/impl/command_line.hpp"
+#include "content/values.hpp"
 
 namespace castiel::app {
 
@@ -8,19 +9,24 @@ namespace {
 
 constexpr auto kWriteDeadline = std::chrono::seconds(10);
 
-// Opens the program in this process: tenants are made, changed and erased while no server runs, or by the server's API.
-Result<std::unique_ptr<Program>> open_here(const GlobalOptions& global, const Environment& environment, bool create) {
+// Opens the program in this process: settings are shown and changed, and tenants erased, while no server runs.
+Result<std::unique_ptr<Program>> open_here(const GlobalOptions& global, const Environment& environment) {
   CASTIEL_ASSIGN(auto options, program_options(global, environment, false));
-  options.create = create;
+  options.create = false;
   return Program::open(std::move(options), environment.clock, environment.random);
 }
 
 int create(const GlobalOptions& global, const Environment& environment, const std::string& name) {
   const auto tenant = parse_tenant_id(name);
   if (!tenant) return fail(tenant.error(), global.json);
-  auto program = open_here(global, environment, true);
-  if (!program) return fail(program.error(), global.json);
-  if (auto made = (*program)->store().create_tenant(*tenant, Deadline::after(environment.clock, kWriteDeadline)); !made) return fail(made.error(), global.json);
+  auto options = program_options(global, environment, false);
+  if (!options) return fail(options.error(), global.json);
+  auto backend = Backend::open(std::move(*options), environment.clock, environment.random);
+  if (!backend) return fail(backend.error(), global.json);
+  api::Call call;
+  call.local = true;
+  call.body = {{"tenant", tenant->str()}};
+  if (auto made = backend->run("tenants.create", call); !made) return fail(made.error(), global.json);
   if (global.json) {
     print_line({{"tenant", tenant->str()}});
   } else {
@@ -30,7 +36,7 @@ int create(const GlobalOptions& global, const Environment& environment, const st
 }
 
 int show(const GlobalOptions& global, const Environment& environment, const std::string& name) {
-  auto program = open_here(global, environment, false);
+  auto program = open_here(global, environment);
   if (!program) return fail(program.error(), global.json);
   const auto settings = (*program)->tenant_settings().list(TenantId(name));
   if (!settings) return fail(settings.error(), global.json);
@@ -52,8 +58,11 @@ int set(const GlobalOptions& global, const Environment& environment, const std::
     const auto equals = pair.find('=');
     if (equals == std::string::npos) return fail({"invalid_setting", fmt::format("give settings as key=value, not '{}'", pair), ErrorClass::permanent, {}}, global.json);
     changes.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    if (changes.back().first != settings::kTimezone.key()) continue;
+    // The table of settings knows the shape of a name, not which zones there are.
+    if (const auto zone = content::TimeZone::find(changes.back().second); !zone) return fail({"invalid_setting", zone.error().describe(), ErrorClass::permanent, {}}, global.json);
   }
-  auto program = open_here(global, environment, false);
+  auto program = open_here(global, environment);
   if (!program) return fail(program.error(), global.json);
   if (auto done = (*program)->tenant_settings().set(TenantId(name), changes, "command line"); !done) return fail(done.error(), global.json);
   if (global.json) print_line({{"tenant", name}, {"changed", changes.size()}});
@@ -64,7 +73,7 @@ int erase(const GlobalOptions& global, const Environment& environment, const std
   if (!sure) {
     return fail({"invalid_parameter", fmt::format("erasing tenant {} removes all of its data for good: say --yes", name), ErrorClass::permanent, {}}, global.json);
   }
-  auto program = open_here(global, environment, false);
+  auto program = open_here(global, environment);
   if (!program) return fail(program.error(), global.json);
   const auto known = (*program)->store().tenant_exists(TenantId(name));
   if (!known) return fail(known.error(), global.json);

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "content/values.hpp"
+
 namespace castiel::app {
 
 Result<Program::Options> program_options(const GlobalOptions& global, const Environment& environment, bool serving) {
@@ -31,6 +33,9 @@ Result<Program::Options> program_options(const GlobalOptions& global, const Envi
   }
   CASTIEL_ASSIGN(const auto settings, GlobalSettings::load(sources));
   options.settings = settings.values();
+  if (const auto zone = content::TimeZone::find(options.settings.get(settings::kTimezone)); !zone) {
+    return permanent("invalid_settings", fmt::format("{}: {}", settings::kTimezone.key(), zone.error().describe()));
+  }
   const std::string level = !global.log_level.empty() ? global.log_level : serving ? settings.get(settings::kLogLevel) : "error";
   telemetry::LogOptions log_options;
   CASTIEL_ASSIGN(log_options.level, telemetry::parse_level(level));

@@ -68,6 +68,14 @@ TEST(Amount, says_when_one_separator_could_be_either) {
   EXPECT_EQ(amount("1.234", NumberStyle::decimal_point), "1.234");
 }
 
+TEST(Amount, has_no_thousandths_beside_a_currency_that_has_none) {
+  EXPECT_EQ(amount("\u20AC 1.200"), "1200 EUR");
+  EXPECT_EQ(amount("1,200 USD"), "1200 USD");
+  EXPECT_EQ(amount("\u20AC 1.200", NumberStyle::decimal_point), "1.200 EUR");
+  EXPECT_EQ(amount("\u20AC 1.234M"), "1234000 EUR ?");
+  EXPECT_EQ(amount("KWD 1.234"), "1.234 KWD ?");
+}
+
 TEST(Amount, refuses_what_is_none_and_names_it) {
   for (const char* text :
        {"", "abc", "12 apples", "2017-03-01", "1.23.45", "1,2,3", "--5", "5 XYZ", "1..2", "$", "12:30"}) {

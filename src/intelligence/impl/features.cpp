@@ -355,7 +355,7 @@ std::string Encoder::value(Feature feature, const DealView& view) const {
       if (view.amount_cut_share > 0) return fmt::format("cut by {:.0f} %", 100 * view.amount_cut_share);
       return view.amount_raises > 0 ? "raised" : "unchanged";
     case Feature::amount_size:
-      return view.amount ? view.amount->str() : "not known";
+      return view.amount ? view.amount->normalized().str() : "not known";
     case Feature::silence:
       return view.silence_days ? plural(*view.silence_days, "day") : "not known";
     case Feature::regressions:

@@ -294,6 +294,20 @@ TEST_F(ConsumerTest, a_claim_whose_commit_was_in_doubt_is_handed_out_again) {
   EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "b=1"}));
 }
 
+TEST_F(ConsumerTest, a_page_the_process_died_with_is_tried_record_by_record) {
+  publish({{"a", "1"}, {"b", "1"}, {"a", "2"}});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(broker->receive(kQueue, {}, now()).value().size(), 1u);
+    start();
+  }
+  // Now the retry lane has a=1 and b=1; whoever dies with b=1 alone is to blame.
+  ASSERT_TRUE(consumer->step(now()).value());
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "b=1", "a=2"}));
+  EXPECT_TRUE(dead().empty());
+  EXPECT_EQ(reader()->pending(flow).value(), 0);
+}
+
 TEST_F(ConsumerTest, one_tenants_backlog_does_not_keep_another_waiting) {
   ASSERT_TRUE(store->create_tenant(TenantId("busy"), soon()));
   for (int i = 0; i < 50; ++i) publish({{"x" + std::to_string(i), "1"}}, TenantId("busy"), i % kLanes);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace castiel::storage::sqlite {
 
 Error to_error(sqlite3* db, int code, std::string_view doing) {
@@ -29,6 +31,15 @@ Error to_error(sqlite3* db, int code, std::string_view doing) {
       return {"store_failed", fmt::format("the store failed while {}", doing), ErrorClass::permanent, cause};
   }
 }
+
+namespace {
+// "COMMIT" of "COMMIT", "BEGIN" of a migration: an error's reader is no reader of SQL.
+std::string first_word(std::string_view script) {
+  const auto begin = std::min(script.find_first_not_of(" \n"), script.size());
+  const auto end = std::min(script.find_first_of(" ;\n", begin), script.size());
+  return std::string(script.substr(begin, end - begin));
+}
+}  // namespace
 
 Result<bool> Statement::step() {
   const int code = sqlite3_step(handle_);
@@ -81,7 +92,7 @@ Result<Statement> Connection::prepare(const char* sql) {
 
 Result<> Connection::execute(const std::string& script) {
   const int code = sqlite3_exec(db_, script.c_str(), nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return std::unexpected(to_error(db_, code, fmt::format("running: {}", script.substr(0, 80))));
+  if (code != SQLITE_OK) return std::unexpected(to_error(db_, code, "running " + first_word(script)));
   return {};
 }
 
