@@ -64,6 +64,8 @@ class Reader {
   // means the flow is idle.
   virtual Result<std::int64_t> pending(const CorrelationId& correlation, std::string_view queue = {}) const = 0;
   virtual Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const = 0;
+  // The shards whose present version this flow wrote, in key order, as story entries. Reads all of the tenant's shards.
+  virtual Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation, std::size_t limit) const = 0;
   virtual Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const = 0;
 
   virtual Result<std::vector<Insight>> insights(std::string_view kind) const = 0;

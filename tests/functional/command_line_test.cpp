@@ -148,6 +148,7 @@ TEST_F(Commands, trace_tells_the_whole_flow_in_order) {
   }
   EXPECT_TRUE(kinds.contains("event"));
   EXPECT_TRUE(std::ranges::any_of(items, [](const json::value& i) { return text(i.get_object(), "type") == "shard.created"; }));
+  EXPECT_TRUE(kinds.contains("shard"));
   EXPECT_TRUE(kinds.contains("insight"));
   EXPECT_FALSE(find(trace, "ledger")->get_array().empty());
   EXPECT_EQ(ask({"trace", "import-none"}).status, 1);

@@ -273,8 +273,13 @@ Result<json::value> trace(Services& services, const Call& call) {
   if (!owner) return unknown();
   CASTIEL_ASSIGN(const auto reader, services.store.read(*owner));
   CASTIEL_ASSIGN(auto flow, reader->flow(correlation, kMaxTrace + 1));
-  const bool more = flow.size() > kMaxTrace;
+  bool more = flow.size() > kMaxTrace;
   if (more) flow.resize(kMaxTrace);
+  CASTIEL_ASSIGN(auto shards, reader->shards_written_by(correlation, kMaxTrace + 1 - flow.size()));
+  more = more || shards.size() > kMaxTrace - flow.size();
+  flow.insert(flow.end(), std::make_move_iterator(shards.begin()), std::make_move_iterator(shards.end()));
+  std::ranges::stable_sort(flow, {}, &storage::FlowEntry::at);
+  if (flow.size() > kMaxTrace) flow.resize(kMaxTrace);
   CASTIEL_ASSIGN(const auto ledger, reader->ledger(correlation));
   json::array items;
   for (const auto& e : flow) {

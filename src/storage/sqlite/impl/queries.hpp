@@ -250,6 +250,15 @@ class Queries : public Base {
         });
   }
 
+  Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation, std::size_t limit) const override {
+    return collect<FlowEntry>(query(db(), "SELECT updated_at, type, id, external_id, version FROM shard WHERE tenant=? AND correlation=? LIMIT ?", t(),
+                                    correlation.str(), static_cast<std::int64_t>(limit)),
+                              [](const Statement& row) {
+                                return FlowEntry{row.time(0), "store", "shard", row.str(1), row.str(2),
+                                                 row.str(3) + ", version " + std::to_string(row.integer(4)), 1};
+                              });
+  }
+
   Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const override {
     return collect<Problem>(
         query(db(), "SELECT file, line, code, message FROM problem WHERE tenant=? AND correlation=? ORDER BY seq LIMIT ?", t(),
