@@ -415,7 +415,7 @@ std::string settings_page() {
       "```yaml\n"
       "mapping:\n"
       "  page_records: 100\n"
-      "server.listen: 0.0.0.0:8080\n"
+      "server.listen: 127.0.0.1:9000\n"
       "tenant.mail_domains: [example.com, example.org]\n"
       "```\n\n"
       "An unknown key, a value of the wrong kind or one out of bounds stops the start; everything that is "

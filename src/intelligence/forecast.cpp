@@ -396,7 +396,8 @@ std::uint64_t forecast_seed(std::span<const Deal> deals, const ForecastRequest& 
   std::uint64_t seed = 0;
   for (const Deal& deal : deals) seed += stable_hash(deal.id.view());  // whatever the order
   for (const Period& period : request.periods) seed = seed * 31 + stable_hash(period.name);
-  return seed * 31 + static_cast<std::uint64_t>(request.as_of.micros);
+  // The day, not the instant: a page loaded twice shows the same figures.
+  return seed * 31 + static_cast<std::uint64_t>(date_of(request.as_of).days);
 }
 
 Backtest backtest(std::span<const Deal> deals, Timestamp as_of, const BacktestOptions& options) {

@@ -34,7 +34,8 @@ bool claims_to_be_a_table(std::string_view path) {
   if (dot == std::string_view::npos) return false;
   std::string extension(path.substr(dot + 1));
   for (auto& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  static constexpr std::array kTables{"csv", "tsv", "tab", "json", "jsonl", "ndjson"};
+  // Workbooks and archives hold tables, too; they have to be saved as CSV or unpacked first.
+  static constexpr std::array kTables{"csv", "tsv", "tab", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "zip", "gz"};
   return std::ranges::find(kTables, extension) != kTables.end();
 }
 
@@ -179,8 +180,10 @@ Result<> ImportJob::State::open_next() {
     if (!opened) {
       if (opened.error().cls != ErrorClass::permanent) return std::unexpected(opened.error());
       if (!told) {
-        // A text or picture lying beside the exports is passed over; a file that claims to be a table is a problem.
-        const bool other_kind = opened.error().code == "unsupported" && !claims_to_be_a_table(file.path);
+        // A text or picture lying beside the exports is passed over; a file that was named, or claims to hold a table, is
+        // a problem.
+        const bool named = std::ranges::find(options.paths, file.path) != options.paths.end();
+        const bool other_kind = opened.error().code == "unsupported" && !named && !claims_to_be_a_table(file.path);
         CASTIEL_TRY(count(*tx, other_kind ? "filesSkipped" : "filesFailed", 1));
         CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
         if (other_kind) {

@@ -26,7 +26,8 @@ Counts count(const std::vector<storage::LedgerEntry>& ledger) {
     if (counter == "bytes") c.bytes += value;
     if (counter == "read") c.read += value;
     if (counter == "mapped") c.mapped += value;
-    if (counter == "dead") c.dead += value;
+    // Records the import brought; a message of a later stage that ended as dead letter is none of them.
+    if (counter == "dead" && (stage == "files" || stage == model::queue::kDataRaw)) c.dead += value;
     if (counter == "quarantined") c.quarantined += value;
     if (counter == "problems") c.problems += value;
     if (counter.starts_with("without:")) c.without[counter.substr(8)] += value;

@@ -239,7 +239,7 @@ void add_queries(Cli& cli) {
   trace.app->footer("Example:\n  castiel trace import-01J… --json");
 
   auto* dlq = cli.app.add_subcommand("dlq", "dead letters: list, show, replay, purge");
-  dlq->footer("Examples:\n  castiel dlq list\n  castiel dlq show 01J… --json\n  castiel dlq replay --all --queue integration_data_raw");
+  dlq->footer("Examples:\n  castiel dlq list\n  castiel dlq show 01J… --json\n  castiel dlq replay-all --queue integration_data_raw");
   dlq->require_subcommand(1);
   add_query(cli, *dlq, "list", "open dead letters", {"dlq", {}, true, print_flat}, false).option("--queue", "queue", "only of this queue");
   add_query(cli, *dlq, "show", "one, with its payload and errors", {"dlq.get", {}, false, [](const json::object& o) { fmt::print("{}\n", json::serialize(o)); }}, false)
