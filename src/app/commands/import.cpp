@@ -41,8 +41,11 @@ class ProgressBar {
   explicit ProgressBar(const Clock& clock) : clock_(&clock), terminal_(stderr_is_terminal()) {}
   ~ProgressBar() { clear(); }
 
+  // Asked first, since the status costs queries.
+  bool is_due() const { return terminal_ && clock_->monotonic() >= next_; }
+
   void draw(const json::object& status) {
-    if (!terminal_ || clock_->monotonic() < next_) return;
+    if (!is_due()) return;
     next_ = clock_->monotonic() + kRedraw;
     const auto* bytes = get_object(status, "bytes");
     const auto* records = get_object(status, "records");
@@ -139,6 +142,7 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
     never.wait_for(lock, d);
   };
   const auto draw = [&]() -> Result<> {
+    if (!bar.is_due()) return {};
     CASTIEL_ASSIGN(const auto reader, program.store().read(tenant));
     CASTIEL_ASSIGN(const auto status, sync::import_status(*reader, job->correlation(), clock.now()));
     bar.draw(status);

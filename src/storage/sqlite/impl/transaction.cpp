@@ -107,10 +107,15 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
                       ErrorClass::conditional, {}};
       return std::unexpected(*failed_);
     }
-    if (expected == 0) {
-      CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='id' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL AND integration=?",
-                        shard.id.str(), t(), key.type + ":id", key.external_id, key.integration));
-    }
+    if (expected != 0) continue;
+    fresh_.insert(shard.id.str());
+    const std::string kind = key.type + ":id";
+    CASTIEL_ASSIGN(const bool waits, anything_waits(kind));
+    if (!waits) continue;
+    CASTIEL_TRY(
+        write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='id' WHERE tenant=? AND kind=? "
+              "AND key=? AND to_id IS NULL AND integration=?",
+              shard.id.str(), t(), kind, key.external_id, key.integration));
   }
   return {};
 }
@@ -135,9 +140,11 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
     CASTIEL_TRY(write("INSERT OR IGNORE INTO alias (tenant, kind, key, integration, shard_id) VALUES (?,?,?,?,?)", t(), a.kind, a.key,
                       a.integration, a.shard.str()));
     if (sqlite3_changes64(db().handle()) == 0) continue;
+    data_changed_ = true;
+    CASTIEL_ASSIGN(const bool waits, anything_waits(a.kind));
+    if (!waits) continue;
     CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='name' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL", a.shard.str(), t(),
                       a.kind, a.key));
-    data_changed_ = true;
   }
   return {};
 }
@@ -145,6 +152,17 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
 Result<> SqliteTransaction::drop_aliases(const ShardId& shard) {
   targets_.clear();
   return write("DELETE FROM alias WHERE tenant=? AND shard_id=?", t(), shard.str());
+}
+
+Result<bool> SqliteTransaction::anything_waits(const std::string& kind) {
+  if (const auto it = waiting_.find(kind); it != waiting_.end()) return it->second;
+  CASTIEL_ASSIGN(auto statement, query(db(),
+                                       "SELECT 1 FROM relation INDEXED BY relation_waiting WHERE tenant=? "
+                                       "AND kind=? AND to_id IS NULL LIMIT 1",
+                                       t(), kind));
+  CASTIEL_ASSIGN(const bool waits, statement.step());
+  waiting_.emplace(kind, waits);
+  return waits;
 }
 
 Result<SqliteTransaction::Target> SqliteTransaction::find_target(const Relation& r) {
@@ -179,10 +197,13 @@ Result<SqliteTransaction::Target> SqliteTransaction::find_target(const Relation&
 Result<> SqliteTransaction::put_relations(std::span<const Relation> relations) {
   const ShardId* last = nullptr;
   for (const auto& r : relations) {
-    if (last == nullptr || *last != r.from) CASTIEL_TRY(write("DELETE FROM relation WHERE tenant=? AND from_id=?", t(), r.from.str()));
+    if ((last == nullptr || *last != r.from) && fresh_.erase(r.from.str()) == 0) {
+      CASTIEL_TRY(write("DELETE FROM relation WHERE tenant=? AND from_id=?", t(), r.from.str()));
+    }
     last = &r.from;
     if (r.kind.empty()) continue;  // only clears
     CASTIEL_ASSIGN(const auto target, find_target(r));
+    if (!target.to) waiting_[r.kind] = true;
     CASTIEL_TRY(write("INSERT OR REPLACE INTO relation (tenant, from_id, role, ordinal, integration, kind, key, text, to_id, how)"
                       " VALUES (?,?,?,?,?,?,?,?,?,?)",
                       t(), r.from.str(), r.role, r.ordinal, r.integration, r.kind, r.key, r.text,
@@ -193,6 +214,7 @@ Result<> SqliteTransaction::put_relations(std::span<const Relation> relations) {
 }
 
 Result<> SqliteTransaction::resolve_relation(const Relation& r) {
+  waiting_.clear();
   data_changed_ = true;
   return write("UPDATE relation SET to_id=?, how=? WHERE tenant=? AND from_id=? AND role=? AND ordinal=?",
                r.to ? std::optional(r.to->str()) : std::nullopt, r.how, t(), r.from.str(), r.role, r.ordinal);

@@ -2,6 +2,7 @@
 // Transaction over the writer's connection.
 
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/random.hpp"
@@ -72,6 +73,8 @@ class SqliteTransaction final : public Queries<Transaction> {
     return done;
   }
   Result<Target> find_target(const Relation& relation);
+  // Whether some relation of this kind has no target yet.
+  Result<bool> anything_waits(const std::string& kind);
 
   Writer* writer_;
   Routes* routes_;
@@ -83,6 +86,8 @@ class SqliteTransaction final : public Queries<Transaction> {
   std::optional<Error> failed_;
   std::vector<LaneChange> lane_changes_;
   std::unordered_map<std::string, Target> targets_;  // alias look-ups of this transaction
+  std::unordered_map<std::string, bool> waiting_;    // by kind, see anything_waits
+  std::unordered_set<std::string> fresh_;            // shards inserted here: no relation can be theirs yet
 };
 
 }  // namespace castiel::storage::sqlite
