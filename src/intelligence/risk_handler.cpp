@@ -162,6 +162,9 @@ Result<bool> RiskHandler::should_wait(const storage::Reader& reader, const Corre
     CASTIEL_ASSIGN(const auto all, reader.pending(correlation));
     CASTIEL_ASSIGN(const auto own, reader.pending(correlation, model::queue::kAnalyticsRisk));
     others = all - own;
+    // The queues may be empty while the next page is being read: the import says when it has read all.
+    const auto detail = parse_json(run->detail);
+    if (detail && detail->is_object() && !bool_or(detail->get_object(), "announced", true)) ++others;
   }
   std::lock_guard lock(mutex_);
   if (others <= 0) {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kStage = "files";  // the producer's name in ledger and trace
 constexpr int kPagesAtOnce = 5;               // pages published with one commit
-constexpr std::int64_t kMostPending = 400;    // messages of the flow in queues before reading pauses
+constexpr std::int64_t kMostPending = 400;    // pages of the flow not yet mapped before reading pauses
 constexpr std::int64_t kFewPending = 200;     // and when it goes on
 constexpr auto kWriteDeadline = std::chrono::seconds(10);
 
@@ -130,6 +130,7 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     s.detail["sourceMapName"] = s.options.source_map_name;
     s.detail["integration"] = s.options.integration ? s.options.integration->str() : "";
     s.detail["again"] = s.options.again;
+    s.detail["announced"] = false;
     s.detail["timeZone"] = s.options.time_zone;
     s.detail["defaultCurrency"] = s.options.default_currency;
   }
@@ -354,7 +355,8 @@ Result<ImportJob::Progress> ImportJob::step() {
   auto& s = *state_;
   {
     CASTIEL_ASSIGN(const auto reader, s.parts.store->read(s.tenant));
-    CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation));
+    // Only the pages themselves hold the reader back: the stages after them wait for its end.
+    CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation, model::queue::kDataRaw));
     s.waiting = pending > (s.waiting ? kFewPending : kMostPending);
   }
   if (s.waiting) return Progress::waiting;

@@ -314,14 +314,13 @@ Expected expect(const TenantWork& work) {
         const auto begin = file.rows.begin() + static_cast<std::ptrdiff_t>(page);
         const auto end =
             file.rows.begin() + static_cast<std::ptrdiff_t>(std::min(file.rows.size(), page + kPage));
-        const bool deadly = std::any_of(begin, end, [&](const Row& r) {
-          const auto it = work.behaviours.find(r.key);
-          return it != work.behaviours.end() && it->second.kind == Behaviour::Kind::deadly_for_ever;
-        });
         for (auto row = begin; row != end; ++row) {
           ++wave.read;
-          if (row->lost || !row->dead.empty()) {
-            bury(deadly && !row->lost ? "crashed" : row->dead, 1);
+          // A page that the process died with is taken apart: only the record that kills ends for it.
+          const auto behaviour = work.behaviours.find(row->key);
+          const bool deadly = behaviour != work.behaviours.end() && behaviour->second.kind == Behaviour::Kind::deadly_for_ever;
+          if (row->lost || (!row->dead.empty() && !deadly)) {
+            bury(row->dead, 1);
             continue;
           }
           if (deadly) {

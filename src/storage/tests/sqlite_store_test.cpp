@@ -132,6 +132,18 @@ TEST_F(SqliteStoreTest, a_name_shared_by_two_is_left_open) {
   EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("2")) << "the source's own shard is preferred";
 }
 
+TEST_F(SqliteStoreTest, a_shared_name_ends_the_same_whichever_side_comes_first) {
+  auto tx = store->begin(acme, soon()).value();
+  ASSERT_TRUE(tx->put_relations({{Relation{ShardId("d"), "account", 0, "c", "account:name", "acme", "Acme", {}, {}}}}));
+  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "a", ShardId("1")}}}));
+  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("1"));
+  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "b", ShardId("2")}}}));
+  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().how, "ambiguous");
+  EXPECT_FALSE(tx->relations_from(ShardId("d")).value().front().to);
+  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "c", ShardId("3")}}}));
+  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("3"));
+}
+
 TEST_F(SqliteStoreTest, threads_that_commit_together_lose_nothing) {
   constexpr int kThreads = 8, kEach = 40;
   std::vector<std::jthread> threads;

@@ -113,8 +113,8 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
     CASTIEL_ASSIGN(const bool waits, anything_waits(kind));
     if (!waits) continue;
     CASTIEL_TRY(
-        write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='id' WHERE tenant=? AND kind=? "
-              "AND key=? AND to_id IS NULL AND integration=?",
+        write("UPDATE relation INDEXED BY relation_open SET to_id=?, how='id' WHERE tenant=? AND kind=? "
+              "AND key=? AND how<>'id' AND integration=?",
               shard.id.str(), t(), kind, key.external_id, key.integration));
   }
   return {};
@@ -143,8 +143,20 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
     data_changed_ = true;
     CASTIEL_ASSIGN(const bool waits, anything_waits(a.kind));
     if (!waits) continue;
-    CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_waiting SET to_id=?, how='name' WHERE tenant=? AND kind=? AND key=? AND to_id IS NULL", a.shard.str(), t(),
-                      a.kind, a.key));
+    // What comes later may answer otherwise for each source: its own shard first, and none when several have the name.
+    CASTIEL_ASSIGN(const auto sources, collect<std::string>(query(db(), "SELECT DISTINCT integration FROM relation INDEXED BY relation_open"
+                                                                        " WHERE tenant=? AND kind=? AND key=? AND how<>'id'",
+                                                                  t(), a.kind, a.key),
+                                                            [](const Statement& row) { return row.str(0); }));
+    for (const auto& integration : sources) {
+      Relation relation;
+      relation.kind = a.kind;
+      relation.key = a.key;
+      relation.integration = integration;
+      CASTIEL_ASSIGN(const auto target, find_target(relation));
+      CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_open SET to_id=?, how=? WHERE tenant=? AND kind=? AND key=? AND how<>'id' AND integration=?",
+                        target.to ? std::optional(target.to->str()) : std::nullopt, target.how, t(), a.kind, a.key, integration));
+    }
   }
   return {};
 }
@@ -157,8 +169,8 @@ Result<> SqliteTransaction::drop_aliases(const ShardId& shard) {
 Result<bool> SqliteTransaction::anything_waits(const std::string& kind) {
   if (const auto it = waiting_.find(kind); it != waiting_.end()) return it->second;
   CASTIEL_ASSIGN(auto statement, query(db(),
-                                       "SELECT 1 FROM relation INDEXED BY relation_waiting WHERE tenant=? "
-                                       "AND kind=? AND to_id IS NULL LIMIT 1",
+                                       "SELECT 1 FROM relation INDEXED BY relation_open WHERE tenant=? "
+                                       "AND kind=? AND how<>'id' LIMIT 1",
                                        t(), kind));
   CASTIEL_ASSIGN(const bool waits, statement.step());
   waiting_.emplace(kind, waits);

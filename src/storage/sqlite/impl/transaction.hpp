@@ -73,7 +73,7 @@ class SqliteTransaction final : public Queries<Transaction> {
     return done;
   }
   Result<Target> find_target(const Relation& relation);
-  // Whether some relation of this kind has no target yet.
+  // Whether some relation of this kind could still get a target, or another.
   Result<bool> anything_waits(const std::string& kind);
 
   Writer* writer_;

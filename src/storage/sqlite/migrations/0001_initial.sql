@@ -56,7 +56,8 @@ CREATE TABLE relation (
   PRIMARY KEY (tenant, from_id, role, ordinal)
 ) WITHOUT ROWID;
 CREATE INDEX relation_to ON relation (tenant, to_id) WHERE to_id IS NOT NULL;
-CREATE INDEX relation_waiting ON relation (tenant, kind, key) WHERE to_id IS NULL;
+-- Waiting relations, and those found by a name, which another shard of that name may still make ambiguous.
+CREATE INDEX relation_open ON relation (tenant, kind, key) WHERE how <> 'id';
 
 CREATE TABLE inbox (
   tenant TEXT NOT NULL, consumer TEXT NOT NULL, message_id TEXT NOT NULL, at INTEGER NOT NULL,
