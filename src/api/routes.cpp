@@ -1,9 +1,9 @@
 #include "api/routes.hpp"
 
-#include <algorithm>
-
 #include <arpa/inet.h>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "api/impl/calls.hpp"
 #include "api/live_feed.hpp"
@@ -96,33 +96,32 @@ Route health(std::string name, std::string summary, std::function<bool()> good) 
 }
 
 Route metrics(Services& services) {
-  auto route =
-      simple("/metrics", "metrics", "Metrics in Prometheus' text format", "health",
-             [&services](const Request&) -> Result<Response> {
-               if (services.metrics == nullptr)
-                 return permanent("not_available", "this process keeps no metrics");
-               CASTIEL_ASSIGN(const auto stats, services.broker.stats());
-               const auto depth = services.metrics->gauge(
-                   {"castiel_queue_messages", "Messages waiting in a queue.", {"queue", "state"}});
-               const auto oldest = services.metrics->gauge(
-                   {"castiel_queue_oldest_seconds", "Age of the oldest message waiting in a queue.", {"queue"}});
-               const auto settled = services.metrics->gauge(
-                   {"castiel_queue_settled_messages", "Messages settled since the process started.", {"queue"}});
-               const auto dead = services.metrics->gauge(
-                   {"castiel_dead_letters", "Open dead letters of a queue.", {"queue"}});
-               CASTIEL_ASSIGN(const auto view, services.store.operator_view());
-               CASTIEL_ASSIGN(const auto letters, view->dead_letters_by_queue());
-               for (const auto& s : stats) {
-                 oldest.with({s.name}).set(static_cast<double>(s.oldest_seconds));
-                 settled.with({s.name}).set(static_cast<double>(s.settled_total));
-                 const auto it = std::ranges::find(letters, s.name, [](const auto& l) { return l.first; });
-                 dead.with({s.name}).set(it == letters.end() ? 0 : static_cast<double>(it->second));
-                 depth.with({s.name, "ready"}).set(static_cast<double>(s.ready));
-                 depth.with({s.name, "claimed"}).set(static_cast<double>(s.claimed));
-                 depth.with({s.name, "delayed"}).set(static_cast<double>(s.delayed));
-               }
-               return Response::bytes(services.metrics->render(), "text/plain; version=0.0.4; charset=utf-8");
-             });
+  auto route = simple(
+      "/metrics", "metrics", "Metrics in Prometheus' text format", "health",
+      [&services](const Request&) -> Result<Response> {
+        if (services.metrics == nullptr) return permanent("not_available", "this process keeps no metrics");
+        CASTIEL_ASSIGN(const auto stats, services.broker.stats());
+        const auto depth = services.metrics->gauge(
+            {"castiel_queue_messages", "Messages waiting in a queue.", {"queue", "state"}});
+        const auto oldest = services.metrics->gauge(
+            {"castiel_queue_oldest_seconds", "Age of the oldest message waiting in a queue.", {"queue"}});
+        const auto settled = services.metrics->gauge(
+            {"castiel_queue_settled_messages", "Messages settled since the process started.", {"queue"}});
+        const auto dead =
+            services.metrics->gauge({"castiel_dead_letters", "Open dead letters of a queue.", {"queue"}});
+        CASTIEL_ASSIGN(const auto view, services.store.operator_view());
+        CASTIEL_ASSIGN(const auto letters, view->dead_letters_by_queue());
+        for (const auto& s : stats) {
+          oldest.with({s.name}).set(static_cast<double>(s.oldest_seconds));
+          settled.with({s.name}).set(static_cast<double>(s.settled_total));
+          const auto it = std::ranges::find(letters, s.name, [](const auto& l) { return l.first; });
+          dead.with({s.name}).set(it == letters.end() ? 0 : static_cast<double>(it->second));
+          depth.with({s.name, "ready"}).set(static_cast<double>(s.ready));
+          depth.with({s.name, "claimed"}).set(static_cast<double>(s.claimed));
+          depth.with({s.name, "delayed"}).set(static_cast<double>(s.delayed));
+        }
+        return Response::bytes(services.metrics->render(), "text/plain; version=0.0.4; charset=utf-8");
+      });
   route.response_type = "text/plain";
   return route;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Where a command's operations run: in a running server, through the data folder's socket, or in this process when no
-// server has the folder.
+// Where a command's operations run: in a running server, through the data folder's socket, or in this process
+// when no server has the folder.
 
 #include <memory>
 #include <optional>
@@ -13,7 +13,8 @@ namespace castiel::app {
 
 class Backend {
  public:
-  // Errors: those of Program::open; server_unreachable when the folder is taken by a process that does not answer.
+  // Errors: those of Program::open; server_unreachable when the folder is taken by a process that does not
+  // answer.
   static Result<Backend> open(Program::Options options, const Clock& clock, Random& random);
 
   Result<json::value> run(std::string_view operation, const api::Call& call);

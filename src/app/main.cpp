@@ -25,7 +25,8 @@ std::map<std::string, std::string> read_environment() {
 }
 
 constexpr const char* kAbout =
-    "Castiel imports what a sales organisation's tools know, keeps it durably with its history, and says for each deal\n"
+    "Castiel imports what a sales organisation's tools know, keeps it durably with its history, and says for "
+    "each deal\n"
     "how likely it is, what endangers it and what to do next, with the evidence.\n\n"
     "Examples:\n"
     "  castiel import ~/exports --tenant acme       read a folder of CRM exports\n"
@@ -43,13 +44,16 @@ int main(int argc, char** argv) {
 
   CLI::App cli_app{kAbout, "castiel"};
   app::GlobalOptions global;
-  if (const auto it = environment.variables.find("CASTIEL_DATA"); it != environment.variables.end()) global.data = it->second;
+  if (const auto it = environment.variables.find("CASTIEL_DATA"); it != environment.variables.end())
+    global.data = it->second;
   cli_app.set_version_flag("--version", "castiel 0.1.0");
   cli_app.require_subcommand(1);
   cli_app.fallthrough();
   cli_app.add_option("--data", global.data, "data folder (default ./castiel-data, or $CASTIEL_DATA)");
-  cli_app.add_option("--config", global.config, "configuration file (default castiel.yaml in the data folder)");
-  cli_app.add_option("--set", global.set, "set a setting for this run: key=value, repeatable")->allow_extra_args(false);
+  cli_app.add_option("--config", global.config,
+                     "configuration file (default castiel.yaml in the data folder)");
+  cli_app.add_option("--set", global.set, "set a setting for this run: key=value, repeatable")
+      ->allow_extra_args(false);
   cli_app.add_option("--log-level", global.log_level, "trace, debug, info, warn, error or off");
   cli_app.add_flag("--json", global.json, "JSON on standard output");
 

@@ -16,7 +16,8 @@ namespace queue = model::queue;
 
 intelligence::BookOptions book_options(const SettingValues& settings) {
   intelligence::BookOptions options;
-  if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto") options.currency = currency;
+  if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
+    options.currency = currency;
   options.fiscal_start_month = static_cast<int>(settings.get(settings::kFiscalYearStartMonth));
   options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
   options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
@@ -27,10 +28,13 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   return options;
 }
 
-messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name, std::vector<std::string> patterns) {
+messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name,
+                                            std::vector<std::string> patterns) {
   messaging::ConsumerOptions options;
-  options.queue = {std::string(name), std::move(patterns), static_cast<int>(settings.get(settings::kMaxDeliveries))};
-  options.limits = {static_cast<int>(settings.get(settings::kPrefetch)), static_cast<int>(settings.get(settings::kBatchRecords))};
+  options.queue = {std::string(name), std::move(patterns),
+                   static_cast<int>(settings.get(settings::kMaxDeliveries))};
+  options.limits = {static_cast<int>(settings.get(settings::kPrefetch)),
+                    static_cast<int>(settings.get(settings::kBatchRecords))};
   options.first_retry = settings.get(settings::kRetryFirst);
   options.longest_retry = settings.get(settings::kRetryLongest);
   return options;
@@ -55,7 +59,10 @@ Result<Roles> parse_roles(std::string_view text) {
     } else if (name == "intelligence") {
       roles.intelligence = true;
     } else {
-      return permanent("invalid_role", fmt::format("'{}' is no role: use all, or some of api, sync, processing, linking, intelligence", name));
+      return permanent(
+          "invalid_role",
+          fmt::format("'{}' is no role: use all, or some of api, sync, processing, linking, intelligence",
+                      name));
     }
     text.remove_prefix(std::min(end + 1, text.size()));
   }
@@ -87,9 +94,12 @@ struct Program::Parts {
   std::unique_ptr<sync::ImportService> imports;
   std::unique_ptr<api::Services> services;
 
-  SettingValues settings_of(const TenantId& tenant) const { return tenant_settings->of(tenant).value_or(options.settings); }
+  SettingValues settings_of(const TenantId& tenant) const {
+    return tenant_settings->of(tenant).value_or(options.settings);
+  }
   Result<> build();
-  Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run, std::int64_t threads);
+  Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
+                        std::int64_t threads);
 };
 
 Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -110,8 +120,11 @@ Result<> Program::Parts::build() {
   const auto& settings = options.settings;
   std::error_code ignored;
   if (!options.create && !std::filesystem::exists(options.data / "castiel.db", ignored)) {
-    return permanent("no_data_folder", fmt::format("there is no Castiel data in '{}': import something first, or name the folder with --data",
-                                                   options.data.string()));
+    return permanent(
+        "no_data_folder",
+        fmt::format(
+            "there is no Castiel data in '{}': import something first, or name the folder with --data",
+            options.data.string()));
   }
   CASTIEL_ASSIGN(folder, storage::DataFolder::open(options.data));
 
@@ -124,37 +137,51 @@ Result<> Program::Parts::build() {
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
   tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
-  deals = std::make_unique<intelligence::DealBook>(*clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
+  deals = std::make_unique<intelligence::DealBook>(
+      *clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
 
   crm = std::make_unique<processing::CrmHandler>(*clock, ids);
   relations = std::make_unique<processing::RelationsHandler>();
   risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
   workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
   const auto& roles = options.roles;
-  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kDataRaw, {std::string(event::kDataRaw)}), *crm, roles.processing,
-                           settings.get(settings::kWorkersDataRaw)));
-  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kRelations, {std::string(event::kImportRead)}), *relations, roles.processing,
-                           settings.get(settings::kWorkersRelations)));
-  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk, roles.intelligence,
-                           settings.get(settings::kWorkersAnalytics)));
+  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kDataRaw, {std::string(event::kDataRaw)}), *crm,
+                           roles.processing, settings.get(settings::kWorkersDataRaw)));
+  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kRelations, {std::string(event::kImportRead)}),
+                           *relations, roles.processing, settings.get(settings::kWorkersRelations)));
+  CASTIEL_TRY(add_consumer(
+      consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
+      roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
-  services = std::unique_ptr<api::Services>(new api::Services{.store = *store, .broker = *broker, .deals = *deals, .clock = *clock, .ids = ids});
+  services = std::unique_ptr<api::Services>(
+      new api::Services{.store = *store, .broker = *broker, .deals = *deals, .clock = *clock, .ids = ids});
   services->metrics = &metrics;
-  services->consumers = [this](std::string_view name) { return workers->running() ? workers->threads_of(name) : 0; };
+  services->consumers = [this](std::string_view name) {
+    return workers->running() ? workers->threads_of(name) : 0;
+  };
   return {};
 }
 
-Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run, std::int64_t threads) {
+Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
+                                      bool run, std::int64_t threads) {
   consumers.push_back(std::make_unique<messaging::Consumer>(
-      messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids, options.log}, std::move(consumer), handler));
+      messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
+                               options.log},
+      std::move(consumer), handler));
   CASTIEL_TRY(consumers.back()->declare());
   if (run) workers->add(*consumers.back(), static_cast<int>(threads));
   return {};
 }
 
-void Program::start_workers() { parts_->workers->start(); }
-void Program::stop_workers() { parts_->workers->stop(); }
-std::optional<Error> Program::stuck() const { return parts_->workers->stuck(); }
+void Program::start_workers() {
+  parts_->workers->start();
+}
+void Program::stop_workers() {
+  parts_->workers->stop();
+}
+std::optional<Error> Program::stuck() const {
+  return parts_->workers->stuck();
+}
 
 Result<> Program::start_imports() {
   auto& p = *parts_;
@@ -172,24 +199,48 @@ sync::ImportOptions Program::import_defaults(const storage::Reader& reader) cons
   sync::ImportOptions options;
   options.time_zone = settings.get(settings::kTimezone);
   // "auto" means what most deals say; what they leave unsaid stays unknown.
-  if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto") options.default_currency = currency;
+  if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
+    options.default_currency = currency;
   return options;
 }
 
 sync::ImportParts Program::import_parts() {
   const auto& settings = parts_->options.settings;
-  return {parts_->store.get(), parts_->publisher.get(), parts_->files.get(), parts_->clock, &parts_->ids,
-          static_cast<std::size_t>(settings.get(settings::kPageRecords)), static_cast<std::size_t>(settings.get(settings::kPageBytes))};
+  return {parts_->store.get(),
+          parts_->publisher.get(),
+          parts_->files.get(),
+          parts_->clock,
+          &parts_->ids,
+          static_cast<std::size_t>(settings.get(settings::kPageRecords)),
+          static_cast<std::size_t>(settings.get(settings::kPageBytes))};
 }
 
-storage::SqliteStore& Program::store() { return *parts_->store; }
-messaging::Broker& Program::broker() { return *parts_->broker; }
-const SettingValues& Program::settings() const { return parts_->options.settings; }
-tenancy::TenantSettings& Program::tenant_settings() { return *parts_->tenant_settings; }
-telemetry::Metrics& Program::metrics() { return parts_->metrics; }
-telemetry::Log& Program::log() { return parts_->options.log; }
-api::Services& Program::services() { return *parts_->services; }
-IdGenerator& Program::ids() { return parts_->ids; }
-const Clock& Program::clock() const { return *parts_->clock; }
+storage::SqliteStore& Program::store() {
+  return *parts_->store;
+}
+messaging::Broker& Program::broker() {
+  return *parts_->broker;
+}
+const SettingValues& Program::settings() const {
+  return parts_->options.settings;
+}
+tenancy::TenantSettings& Program::tenant_settings() {
+  return *parts_->tenant_settings;
+}
+telemetry::Metrics& Program::metrics() {
+  return parts_->metrics;
+}
+telemetry::Log& Program::log() {
+  return parts_->options.log;
+}
+api::Services& Program::services() {
+  return *parts_->services;
+}
+IdGenerator& Program::ids() {
+  return parts_->ids;
+}
+const Clock& Program::clock() const {
+  return *parts_->clock;
+}
 
 }  // namespace castiel::app

@@ -1,6 +1,6 @@
 #pragma once
-// The composition root: the whole program on one data folder, built top to bottom. Everything else gets its parts from
-// here. One owner; open, start and stop from one thread.
+// The composition root: the whole program on one data folder, built top to bottom. Everything else gets its
+// parts from here. One owner; open, start and stop from one thread.
 
 #include <filesystem>
 #include <memory>
@@ -40,8 +40,8 @@ class Program {
     Roles roles;
   };
 
-  // Takes the data folder and opens store and broker. Errors: data_folder_in_use, data_folder_unusable, no_data_folder,
-  // and the store's.
+  // Takes the data folder and opens store and broker. Errors: data_folder_in_use, data_folder_unusable,
+  // no_data_folder, and the store's.
   static Result<std::unique_ptr<Program>> open(Options options, const Clock& clock, Random& random);
   ~Program();
 

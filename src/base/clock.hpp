@@ -8,7 +8,7 @@ namespace castiel {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Timestamp now() const = 0;      // wall time, may step
+  virtual Timestamp now() const = 0;       // wall time, may step
   virtual Duration monotonic() const = 0;  // for deadlines and durations, never steps back
 };
 

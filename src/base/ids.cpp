@@ -26,7 +26,8 @@ Result<TenantId> parse_tenant_id(std::string_view text) {
 
 Result<IntegrationId> parse_integration_id(std::string_view text) {
   if (!is_name(text)) {
-    return permanent("invalid_integration", "'" + std::string(text) + "' is not an integration name: " + kRule);
+    return permanent("invalid_integration",
+                     "'" + std::string(text) + "' is not an integration name: " + kRule);
   }
   return IntegrationId(std::string(text));
 }

@@ -18,7 +18,8 @@ Result<json::value> parse_json(std::string_view text) {
     ++rest;
   }
   if (error || rest != text.size()) {
-    return permanent("invalid_json", fmt::format("not valid JSON at byte {}", consumed), error ? error.message() : "extra bytes");
+    return permanent("invalid_json", fmt::format("not valid JSON at byte {}", consumed),
+                     error ? error.message() : "extra bytes");
   }
   return parser.release();
 }
@@ -74,11 +75,21 @@ void append_json_string(std::string& out, std::string_view text) {
     }
     out.append(text, plain, i - plain);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (c < 0x20) {
           out += fmt::format("\\u{:04x}", c);

@@ -13,11 +13,14 @@ std::uint64_t Random::below(std::uint64_t bound) {
   return value % bound;
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 std::uint64_t SystemRandom::next() {
   std::uint64_t value = 0;
-  if (getrandom(&value, sizeof value, 0) != sizeof value) std::abort();  // no kernel randomness: nothing is safe
+  if (getrandom(&value, sizeof value, 0) != sizeof value)
+    std::abort();  // no kernel randomness: nothing is safe
   return value;
 }
 

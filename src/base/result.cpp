@@ -4,9 +4,12 @@ namespace castiel {
 
 std::string_view to_string(ErrorClass cls) {
   switch (cls) {
-    case ErrorClass::transient: return "transient";
-    case ErrorClass::permanent: return "permanent";
-    case ErrorClass::conditional: return "conditional";
+    case ErrorClass::transient:
+      return "transient";
+    case ErrorClass::permanent:
+      return "permanent";
+    case ErrorClass::conditional:
+      return "conditional";
   }
   return "permanent";
 }

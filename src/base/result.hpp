@@ -37,7 +37,8 @@ inline std::unexpected<Error> transient(std::string code, std::string message, s
   return std::unexpected(Error{std::move(code), std::move(message), ErrorClass::transient, std::move(cause)});
 }
 inline std::unexpected<Error> conditional(std::string code, std::string message, std::string cause = {}) {
-  return std::unexpected(Error{std::move(code), std::move(message), ErrorClass::conditional, std::move(cause)});
+  return std::unexpected(
+      Error{std::move(code), std::move(message), ErrorClass::conditional, std::move(cause)});
 }
 
 }  // namespace castiel
@@ -46,16 +47,16 @@ inline std::unexpected<Error> conditional(std::string code, std::string message,
 #define CASTIEL_CONCAT(a, b) CASTIEL_CONCAT_(a, b)
 
 // Returns the error of a Result<…> expression from the enclosing function, or goes on.
-#define CASTIEL_TRY(expression)                                            \
-  do {                                                                     \
-    if (auto CASTIEL_CONCAT(castiel_try_, __LINE__) = (expression);        \
-        !CASTIEL_CONCAT(castiel_try_, __LINE__)) [[unlikely]]              \
-      return std::unexpected(std::move(CASTIEL_CONCAT(castiel_try_, __LINE__).error())); \
+#define CASTIEL_TRY(expression)                                                                              \
+  do {                                                                                                       \
+    if (auto CASTIEL_CONCAT(castiel_try_, __LINE__) = (expression); !CASTIEL_CONCAT(castiel_try_, __LINE__)) \
+        [[unlikely]]                                                                                         \
+      return std::unexpected(std::move(CASTIEL_CONCAT(castiel_try_, __LINE__).error()));                     \
   } while (false)
 
 // Declares `target` from the value of a Result<T> expression, or returns its error.
-#define CASTIEL_ASSIGN(target, expression)                                                  \
-  auto CASTIEL_CONCAT(castiel_result_, __LINE__) = (expression);                            \
-  if (!CASTIEL_CONCAT(castiel_result_, __LINE__)) [[unlikely]]                              \
-    return std::unexpected(std::move(CASTIEL_CONCAT(castiel_result_, __LINE__).error()));   \
+#define CASTIEL_ASSIGN(target, expression)                                                \
+  auto CASTIEL_CONCAT(castiel_result_, __LINE__) = (expression);                          \
+  if (!CASTIEL_CONCAT(castiel_result_, __LINE__)) [[unlikely]]                            \
+    return std::unexpected(std::move(CASTIEL_CONCAT(castiel_result_, __LINE__).error())); \
   target = std::move(*CASTIEL_CONCAT(castiel_result_, __LINE__))

@@ -121,11 +121,14 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_text("tenant.base_currency", text, "auto", SettingShape::currency,
                 "The currency sums are given in. auto: the most frequent one of the deals."),
     tenant_text("tenant.language", text, "en", SettingShape::language,
-                "The language texts are expected in where a record does not say. For mail and documents, which are not imported yet."),
+                "The language texts are expected in where a record does not say. For mail and documents, "
+                "which are not imported yet."),
     tenant_text("tenant.mail_domains", list, "", SettingShape::domain,
-                "The organisation's own mail domains, which tell colleagues from customers. For mail, which is not imported yet."),
+                "The organisation's own mail domains, which tell colleagues from customers. For mail, which "
+                "is not imported yet."),
     tenant_text("tenant.product_names", list, "", SettingShape::any,
-                "The organisation's own product names, as they appear in texts. For mail and documents, which are not imported yet."),
+                "The organisation's own product names, as they appear in texts. For mail and documents, "
+                "which are not imported yet."),
 
     tenant_number(
         "forecast.simulations", integer, "2000", "runs", "100", "100000",

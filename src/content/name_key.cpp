@@ -107,7 +107,9 @@ std::string company_key(std::string_view text) {
   while (end - begin > 1 && is_form(words[end - 1])) --end;
   if (end - begin > 1 && words[begin] == "the") ++begin;
   // "Hollis & Tarr" is "Hollis and Tarr": '&' is no letter, so the word for it does not count between others.
-  const auto is_and = [](const std::string& word) { return word == "and" || word == "und" || word == "et" || word == "y"; };
+  const auto is_and = [](const std::string& word) {
+    return word == "and" || word == "und" || word == "et" || word == "y";
+  };
   std::string out;
   for (std::size_t i = begin; i < end; ++i) {
     if (i > begin && i + 1 < end && is_and(words[i])) continue;

@@ -16,7 +16,6 @@ using impl::days_between;
 using impl::decimal_text;
 using impl::in_view;
 
-
 // The value of one field as of the view, after the rules in the header.
 struct FieldState {
   enum class Source { change, present, unknown } source = Source::unknown;
@@ -335,8 +334,7 @@ void date_states(std::span<Deal> deals) {
 }
 
 AsOfChoice choose_as_of(std::optional<Timestamp> newest_source_change, Timestamp now, int stale_days) {
-  if (!newest_source_change || days_between(*newest_source_change, now) <= stale_days)
-    return {now, "now"};
+  if (!newest_source_change || days_between(*newest_source_change, now) <= stale_days) return {now, "now"};
   return {*newest_source_change, "newest_change"};
 }
 

@@ -94,8 +94,8 @@ struct AsOfChoice {
   Timestamp as_of;
   std::string reason;  // "now" or "newest_change"
 };
-// Now, unless the newest change at the source is more than `stale_days` old: then that instant, so that an old
-// export is judged at its own time.
+// Now, unless the newest change at the source is more than `stale_days` old: then that instant, so that an
+// old export is judged at its own time.
 AsOfChoice choose_as_of(std::optional<Timestamp> newest_source_change, Timestamp now, int stale_days = 90);
 
 }  // namespace castiel::intelligence

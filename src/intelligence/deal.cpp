@@ -23,7 +23,9 @@ Status parse_status(std::string_view text) {
   return Status::open;
 }
 
-std::string process_of(const Deal& deal) { return deal.integration + '\n' + deal.pipeline; }
+std::string process_of(const Deal& deal) {
+  return deal.integration + '\n' + deal.pipeline;
+}
 
 void sort_history(Deal& deal) {
   std::ranges::stable_sort(deal.history, {}, [](const Change& change) {

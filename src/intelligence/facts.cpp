@@ -94,7 +94,8 @@ struct StageSeen {
   int open = 0, won = 0, lost = 0;  // deals standing in it
   int left = 0;                     // changes out of it
   std::vector<double> won_days;
-  std::map<std::string, int, std::less<>> processes;  // where it occurs, with the won deals that went through it
+  std::map<std::string, int, std::less<>>
+      processes;  // where it occurs, with the won deals that went through it
   double probability_sum = 0;
   int probability_count = 0;
   double position = 0.5;

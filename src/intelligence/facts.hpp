@@ -17,11 +17,11 @@ namespace castiel::intelligence {
 // One open or closing stage, over all pipelines of the tenant.
 struct StageFact {
   std::string name;
-  int order = 0;                      // 1 for the first
-  double position = 0.5;              // 0 for a fresh lead, 1 for a deal about to close
-  std::optional<Status> closing;      // won or lost for a stage that ends a deal
-  // Sales processes (process_of) in which most won deals pass through it, or in which it occurs while too few are known
-  // to tell. Other processes have stages of their own and skip nothing by leaving this one out.
+  int order = 0;                  // 1 for the first
+  double position = 0.5;          // 0 for a fresh lead, 1 for a deal about to close
+  std::optional<Status> closing;  // won or lost for a stage that ends a deal
+  // Sales processes (process_of) in which most won deals pass through it, or in which it occurs while too few
+  // are known to tell. Other processes have stages of their own and skip nothing by leaving this one out.
   std::vector<std::string> usual_in;
   int won_visits = 0;                 // completed visits of deals that were won in the end
   std::optional<double> median_days;  // median length of those visits, days

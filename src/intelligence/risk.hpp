@@ -59,9 +59,9 @@ struct RiskOptions {
   std::vector<std::string> disabled;  // factor ids a tenant has switched off
   int silence_warn_days = 14;
   int silence_risk_days = 21;
-  int push_warn_days = 30;   // a close date moved out by this many days in all counts, however often
-  double amount_cut = .2;    // share of the largest amount so far that has to be gone
-  int enough_won = 30;  // from this many won deals their quantiles replace the defaults
+  int push_warn_days = 30;  // a close date moved out by this many days in all counts, however often
+  double amount_cut = .2;   // share of the largest amount so far that has to be gone
+  int enough_won = 30;      // from this many won deals their quantiles replace the defaults
 };
 
 // Zero for a deal that is not open. `peer_probability`: the median of open deals in the same stage, below 0

@@ -1,6 +1,7 @@
 #pragma once
-// The broker port: durable queues behind a topic exchange, at least once, in order within a lane. Implementations:
-// embedded/. Threads: every call from any thread; receive() blocks up to its deadline, the others on disk or network.
+// The broker port: durable queues behind a topic exchange, at least once, in order within a lane.
+// Implementations: embedded/. Threads: every call from any thread; receive() blocks up to its deadline, the
+// others on disk or network.
 
 #include <functional>
 #include <span>
@@ -16,7 +17,8 @@ namespace castiel::messaging {
 struct QueueSpec {
   std::string name;
   std::vector<std::string> patterns;  // topic patterns of the event types it takes
-  int max_deliveries = 5;             // a message that failed, or whose process died, more often goes to the dead letters
+  int max_deliveries =
+      5;  // a message that failed, or whose process died, more often goes to the dead letters
 };
 
 // A message handed to one consumer until it is settled, refused or released.
@@ -55,20 +57,24 @@ class Broker {
   virtual ~Broker() = default;
   virtual Result<> declare(const QueueSpec& queue) = 0;
 
-  // Messages of one tenant and one lane, in order; tenants take turns. Empty when nothing came until the deadline
-  // or when interrupt() was called. Until they are settled or refused nobody else gets messages of that lane.
-  virtual Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits, Deadline deadline) = 0;
+  // Messages of one tenant and one lane, in order; tenants take turns. Empty when nothing came until the
+  // deadline or when interrupt() was called. Until they are settled or refused nobody else gets messages of
+  // that lane.
+  virtual Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits,
+                                                Deadline deadline) = 0;
   // Takes the messages out of the queue with the step's transaction; settled() follows its commit.
   virtual Result<> settle(storage::Transaction& tx, std::span<const Delivery> deliveries) = 0;
   virtual void settled(std::span<const Delivery> deliveries) = 0;
-  // Negative acknowledge: the messages come again after the delay, with the failure remembered. An error of this call
-  // or of release() says that they could not be given back yet: the broker goes on trying.
-  virtual Result<> refuse(std::span<const Delivery> deliveries, Duration delay, const storage::Failure& failure) = 0;
+  // Negative acknowledge: the messages come again after the delay, with the failure remembered. An error of
+  // this call or of release() says that they could not be given back yet: the broker goes on trying.
+  virtual Result<> refuse(std::span<const Delivery> deliveries, Duration delay,
+                          const storage::Failure& failure) = 0;
   // Gives messages back untried, to come again after `delay`: the delivery does not count.
   virtual Result<> release(std::span<const Delivery> deliveries, Duration delay) = 0;
   // Puts one record back into its queue's retry lane, within the step.
-  virtual Result<> retry(storage::Transaction& tx, std::string_view queue, const storage::OutgoingMessage& record, std::string_view record_key,
-                         Timestamp at, std::span<const storage::Failure> failures) = 0;
+  virtual Result<> retry(storage::Transaction& tx, std::string_view queue,
+                         const storage::OutgoingMessage& record, std::string_view record_key, Timestamp at,
+                         std::span<const storage::Failure> failures) = 0;
 
   virtual Result<std::vector<QueueStats>> stats() = 0;
   // Wakes all receivers; they return empty from now on.

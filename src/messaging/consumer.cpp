@@ -11,7 +11,9 @@ namespace {
 
 constexpr int kConflictTries = 3;  // RETRY-2: an optimistic-lock conflict is repeated at once, three times
 
-const json::array* records_of(const Event& event) { return get_array(event.data.get_object(), "records"); }
+const json::array* records_of(const Event& event) {
+  return get_array(event.data.get_object(), "records");
+}
 
 std::string key_of(const json::value& record) {
   const auto* object = record.if_object();
@@ -58,7 +60,7 @@ struct Consumer::Batch {
     std::string key;
   };
   std::vector<Failed> failed;
-  std::vector<Follower> followers;          // they wait behind a record of their key
+  std::vector<Follower> followers;         // they wait behind a record of their key
   std::unordered_set<std::string> parked;  // keys that a record in the retry lane leads
   std::unique_ptr<Plan> plan;
 
@@ -75,7 +77,9 @@ void Consumer::Batch::hold_back(const std::unordered_set<std::string>& keys) {
     for (std::size_t i = 0; i < records->size(); ++i) {
       auto key = key_of((*records)[i]);
       waits[i] = keys.contains(key);
-      if (waits[i]) followers.push_back({in.delivery, with_records(in.event, [&](std::size_t r) { return r == i; }), std::move(key)});
+      if (waits[i])
+        followers.push_back(
+            {in.delivery, with_records(in.event, [&](std::size_t r) { return r == i; }), std::move(key)});
     }
     if (std::ranges::find(waits, true) != waits.end()) {
       in.event = with_records(in.event, [&](std::size_t r) { return !waits[r]; });
@@ -87,8 +91,8 @@ void Consumer::Batch::hold_back(const std::unordered_set<std::string>& keys) {
   });
 }
 
-// Prepares until no record that failed for now has a later one of its key in the same batch: order per key holds
-// inside a batch too (FLOW-9).
+// Prepares until no record that failed for now has a later one of its key in the same batch: order per key
+// holds inside a batch too (FLOW-9).
 Result<> Consumer::Batch::prepare(Handler& handler, const storage::Reader& reader) {
   for (;;) {
     plan.reset();
@@ -98,22 +102,27 @@ Result<> Consumer::Batch::prepare(Handler& handler, const storage::Reader& reade
     for (const auto& failure : plan->failures()) {
       if (failure.error.cls == ErrorClass::permanent) continue;
       const auto& in = incoming[failure.message];
-      if (auto key = key_of((*records_of(in.event))[failure.record]); !key.empty() && in.delivery->lane != storage::kRetryLane) {
+      if (auto key = key_of((*records_of(in.event))[failure.record]);
+          !key.empty() && in.delivery->lane != storage::kRetryLane) {
         keys.insert(std::move(key));
       }
     }
     if (keys.empty()) return {};
-    // The failed record keeps its error; the others of its key go behind it, and the rest is prepared without them.
+    // The failed record keeps its error; the others of its key go behind it, and the rest is prepared without
+    // them.
     for (const auto& failure : plan->failures()) {
       auto& in = incoming[failure.message];
       const auto& record = (*records_of(in.event))[failure.record];
       if (failure.error.cls == ErrorClass::permanent || keys.erase(key_of(record)) == 0) continue;
-      failed.push_back({in.delivery, with_records(in.event, [&](std::size_t r) { return r == failure.record; }), failure.error, failure.pointer});
+      failed.push_back({in.delivery,
+                        with_records(in.event, [&](std::size_t r) { return r == failure.record; }),
+                        failure.error, failure.pointer});
     }
     std::unordered_set<std::string> failed_keys;
     for (const auto& f : failed) failed_keys.insert(key_of((*records_of(f.single))[0]));
     hold_back(failed_keys);
-    // The failed records themselves were held back with their followers: the first of each key is the failed one.
+    // The failed records themselves were held back with their followers: the first of each key is the failed
+    // one.
     for (const auto& f : failed) {
       const auto key = key_of((*records_of(f.single))[0]);
       const auto it = std::ranges::find_if(followers, [&](const Follower& w) {
@@ -130,7 +139,8 @@ class Consumer::StepImpl final : public Step {
   storage::Transaction& tx() override { return *tx_; }
   Timestamp now() const override { return consumer_->parts_.clock->now(); }
   Result<> publish(const Event& cause, Publication publication) override {
-    auto id = consumer_->parts_.publisher->publish(*tx_, consumer_->queue(), {cause.correlation, cause.traceparent}, std::move(publication));
+    auto id = consumer_->parts_.publisher->publish(
+        *tx_, consumer_->queue(), {cause.correlation, cause.traceparent}, std::move(publication));
     if (!id) return std::unexpected(std::move(id.error()));
     return {};
   }
@@ -148,7 +158,8 @@ Duration Consumer::retry_delay(int tries) {
   for (int i = 1; i < tries && delay < options_.longest_retry; ++i) delay *= 2;
   delay = std::min(delay, options_.longest_retry);
   const auto spread = static_cast<std::uint64_t>(2 * options_.jitter.count() + 1);
-  return std::max(Duration(0), delay + Duration(static_cast<std::int64_t>(parts_.random->below(spread))) - options_.jitter);
+  return std::max(Duration(0), delay + Duration(static_cast<std::int64_t>(parts_.random->below(spread))) -
+                                   options_.jitter);
 }
 
 Result<bool> Consumer::step(Deadline wait) {
@@ -163,12 +174,15 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
   if (const auto& d = deliveries.front(); d.deliveries > options_.queue.max_deliveries) {
     // Each delivery ended with a failure that was written down, or with the process.
     const int crashes = d.deliveries - 1 - static_cast<int>(d.failures.size());
-    const Error last = crashes >= static_cast<int>(d.failures.size())
-                           ? Error{"crashed", fmt::format("the process ended {} times while it handled this message", crashes),
-                                   ErrorClass::permanent, {}}
-                           : Error{d.failures.back().code, d.failures.back().message, ErrorClass::permanent, {}};
-    // A page that was there when the process died may be innocent, and at most one of its records is to blame: they
-    // are tried one by one.
+    const Error last =
+        crashes >= static_cast<int>(d.failures.size())
+            ? Error{"crashed",
+                    fmt::format("the process ended {} times while it handled this message", crashes),
+                    ErrorClass::permanent,
+                    {}}
+            : Error{d.failures.back().code, d.failures.back().message, ErrorClass::permanent, {}};
+    // A page that was there when the process died may be innocent, and at most one of its records is to
+    // blame: they are tried one by one.
     if (last.code == "crashed" && d.records > 1 && d.lane != storage::kRetryLane) {
       CASTIEL_ASSIGN(const bool split, split_page(d));
       if (split) return {};
@@ -187,7 +201,8 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
     return refuse(deliveries, done.error());
   }
   if (done.error().cls != ErrorClass::permanent) return refuse(deliveries, done.error());
-  // One of several is bad: each goes through on its own, in order. What follows a refused one has to wait for it.
+  // One of several is bad: each goes through on its own, in order. What follows a refused one has to wait for
+  // it.
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
     const std::span<const Delivery> one(&deliveries[i], 1);
     auto alone = attempt(one);
@@ -218,12 +233,19 @@ Result<> Consumer::attempt(std::span<const Delivery> deliveries) {
         continue;
       }
       if (event->tenant != d.tenant) {
-        batch.malformed.push_back({&d, {"malformed_event", "the event names another tenant than the queue", ErrorClass::permanent, {}}, "/tenantid"});
+        batch.malformed.push_back(
+            {&d,
+             {"malformed_event", "the event names another tenant than the queue", ErrorClass::permanent, {}},
+             "/tenantid"});
         continue;
       }
       if (auto violation = parts_.schemas->check(event->type, event->schema, event->data)) {
-        batch.malformed.push_back({&d, {"schema_violation", fmt::format("the event does not fit schema {}/{}: {}", event->type, event->schema, violation->message),
-                                        ErrorClass::permanent, {}},
+        batch.malformed.push_back({&d,
+                                   {"schema_violation",
+                                    fmt::format("the event does not fit schema {}/{}: {}", event->type,
+                                                event->schema, violation->message),
+                                    ErrorClass::permanent,
+                                    {}},
                                    "/data" + violation->pointer});
         continue;
       }
@@ -233,8 +255,8 @@ Result<> Consumer::attempt(std::span<const Delivery> deliveries) {
       }
       batch.incoming.push_back({&d, std::move(*event)});
     }
-    // Parked keys change only in this queue's steps, but in other lanes too: while there are any, the decision what
-    // waits behind them is made under the write lock.
+    // Parked keys change only in this queue's steps, but in other lanes too: while there are any, the
+    // decision what waits behind them is made under the write lock.
     CASTIEL_ASSIGN(const bool parked, reader->any_parked(queue()));
     if (!parked && !batch.incoming.empty()) {
       CASTIEL_TRY(batch.prepare(*handler_, *reader));
@@ -274,7 +296,8 @@ Result<> Consumer::write(Batch& batch, bool parked) {
   return {};
 }
 
-// Everything about the messages themselves: malformed ones, failed records, what waited behind a retried record, the ledger.
+// Everything about the messages themselves: malformed ones, failed records, what waited behind a retried
+// record, the ledger.
 Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
   for (const auto& [delivery, error, pointer] : batch.malformed) {
     CASTIEL_TRY(bury(tx, *delivery, error, pointer, delivery->body, delivery->record_key));
@@ -283,12 +306,15 @@ Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
   if (plan != nullptr) {
     for (const auto& failure : plan->failures()) {
       const auto& in = batch.incoming[failure.message];
-      batch.failed.push_back({in.delivery, with_records(in.event, [&](std::size_t r) { return r == failure.record; }), failure.error, failure.pointer});
+      batch.failed.push_back({in.delivery,
+                              with_records(in.event, [&](std::size_t r) { return r == failure.record; }),
+                              failure.error, failure.pointer});
     }
   }
   std::unordered_set<const Delivery*> still_waiting;
   for (auto& failed : batch.failed) {
-    CASTIEL_ASSIGN(const bool again, fail_record(tx, *failed.delivery, failed.single, failed.error, failed.pointer));
+    CASTIEL_ASSIGN(const bool again,
+                   fail_record(tx, *failed.delivery, failed.single, failed.error, failed.pointer));
     if (!again) continue;
     still_waiting.insert(failed.delivery);
     batch.parked.insert(key_of((*records_of(failed.single))[0]));
@@ -296,7 +322,8 @@ Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
   for (auto& follower : batch.followers) {
     auto& single = follower.single;
     single.id = parts_.ids->next();
-    const storage::OutgoingMessage message{single.id, single.type, single.correlation, storage::kRetryLane, 1, serialize(single)};
+    const storage::OutgoingMessage message{single.id,           single.type, single.correlation,
+                                           storage::kRetryLane, 1,           serialize(single)};
     CASTIEL_TRY(tx.count(single.correlation, queue(), "parked", 1));
     if (batch.parked.insert(follower.key).second) {
       // The record before it ended as a dead letter in this very step: this one leads the key now.
@@ -310,33 +337,40 @@ Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
     const auto& d = *incoming.delivery;
     CASTIEL_TRY(tx.count(d.correlation, queue(), "in", 1));
     CASTIEL_TRY(tx.count(d.correlation, queue(), "records", d.records));
-    CASTIEL_TRY(tx.add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "step", d.type, d.message_id, plan->summary(), d.records}));
+    CASTIEL_TRY(tx.add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "step", d.type, d.message_id,
+                                                  plan->summary(), d.records}));
     if (d.lane == storage::kRetryLane && !still_waiting.contains(&d)) CASTIEL_TRY(release_next(tx, d));
   }
   return {};
 }
 
 // Buries the record, or puts it into the retry lane: true.
-Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, Event single, const Error& error, const std::string& pointer) {
+Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, Event single,
+                                   const Error& error, const std::string& pointer) {
   const auto& record = (*records_of(single))[0];
   const std::string key = key_of(record);
   const int tries = d.deliveries + static_cast<int>(d.failures.size());
   if (error.cls == ErrorClass::permanent || tries >= options_.queue.max_deliveries) {
     const auto* object = record.if_object();
     const std::string file = string_or(single.data.get_object(), "file");
-    CASTIEL_TRY(tx.add_problem(d.correlation, {file, object == nullptr ? 0 : int_or(*object, "line", 0), error.code, error.message}));
-    CASTIEL_TRY(bury(tx, d, error, pointer.empty() ? "" : "/data/records/0" + pointer, serialize(single), key));
+    CASTIEL_TRY(tx.add_problem(d.correlation, {file, object == nullptr ? 0 : int_or(*object, "line", 0),
+                                               error.code, error.message}));
+    CASTIEL_TRY(
+        bury(tx, d, error, pointer.empty() ? "" : "/data/records/0" + pointer, serialize(single), key));
     return false;
   }
   // The record is taken out of its page and retried alone; later records of its key wait behind it.
   auto failures = d.failures;
   failures.push_back({parts_.clock->now(), error.code, error.message});
   single.id = parts_.ids->next();
-  const storage::OutgoingMessage message{single.id, single.type, single.correlation, storage::kRetryLane, 1, serialize(single)};
+  const storage::OutgoingMessage message{single.id,           single.type, single.correlation,
+                                         storage::kRetryLane, 1,           serialize(single)};
   if (!key.empty()) CASTIEL_TRY(tx.mark_parked(queue(), key));
   CASTIEL_TRY(tx.count(d.correlation, queue(), "retried", 1));
-  CASTIEL_TRY(tx.add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "retry", d.type, single.id, error.message, 1}));
-  CASTIEL_TRY(parts_.broker->retry(tx, queue(), message, key, parts_.clock->now() + retry_delay(tries), failures));
+  CASTIEL_TRY(tx.add_flow_entry(
+      d.correlation, {parts_.clock->now(), queue(), "retry", d.type, single.id, error.message, 1}));
+  CASTIEL_TRY(
+      parts_.broker->retry(tx, queue(), message, key, parts_.clock->now() + retry_delay(tries), failures));
   return true;
 }
 
@@ -348,7 +382,8 @@ Result<> Consumer::release_next(storage::Transaction& tx, const Delivery& d) {
   return parts_.broker->retry(tx, queue(), *next, d.record_key, parts_.clock->now(), {});
 }
 
-Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error& error, std::string pointer, std::string payload, std::string key) {
+Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error& error, std::string pointer,
+                        std::string payload, std::string key) {
   storage::DeadLetter letter;
   letter.id = parts_.ids->next();
   letter.tenant = d.tenant;
@@ -366,11 +401,13 @@ Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error
   letter.errors.push_back({letter.at, error.code, error.describe()});
   CASTIEL_TRY(tx.put_dead_letter(letter));
   CASTIEL_TRY(tx.count(d.correlation, queue(), "dead", letter.key.empty() && d.records > 0 ? d.records : 1));
-  return tx.add_flow_entry(d.correlation, {letter.at, queue(), "dead_letter", d.type, letter.id, letter.message, 1});
+  return tx.add_flow_entry(d.correlation,
+                           {letter.at, queue(), "dead_letter", d.type, letter.id, letter.message, 1});
 }
 
 Result<> Consumer::bury_alone(const Delivery& d, const Error& error) {
-  CASTIEL_ASSIGN(auto tx, parts_.store->begin(d.tenant, Deadline::after(*parts_.clock, options_.transaction)));
+  CASTIEL_ASSIGN(auto tx,
+                 parts_.store->begin(d.tenant, Deadline::after(*parts_.clock, options_.transaction)));
   CASTIEL_ASSIGN(const bool fresh, tx->add_to_inbox(queue(), d.message_id));
   if (fresh) {
     CASTIEL_TRY(bury(*tx, d, error, "", d.body, d.record_key));
@@ -380,18 +417,23 @@ Result<> Consumer::bury_alone(const Delivery& d, const Error& error) {
   CASTIEL_TRY(parts_.broker->settle(*tx, {&d, 1}));
   CASTIEL_TRY(tx->commit());
   parts_.broker->settled({&d, 1});
-  parts_.log.warn("dead_letter", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.message}, {"correlationId", d.correlation}});
+  parts_.log.warn("dead_letter", {{"queue", queue()},
+                                  {"tenant", d.tenant},
+                                  {"code", error.code},
+                                  {"message", error.message},
+                                  {"correlationId", d.correlation}});
   return {};
 }
 
-// Puts each record of a page into the retry lane, parked behind earlier ones of its key. False when the message is no
-// page of several records.
+// Puts each record of a page into the retry lane, parked behind earlier ones of its key. False when the
+// message is no page of several records.
 Result<bool> Consumer::split_page(const Delivery& d) {
   const auto event = parse_event(d.body);
   if (!event) return false;
   const auto* records = records_of(*event);
   if (records == nullptr || records->size() < 2) return false;
-  CASTIEL_ASSIGN(auto tx, parts_.store->begin(d.tenant, Deadline::after(*parts_.clock, options_.transaction)));
+  CASTIEL_ASSIGN(auto tx,
+                 parts_.store->begin(d.tenant, Deadline::after(*parts_.clock, options_.transaction)));
   CASTIEL_ASSIGN(const bool fresh, tx->add_to_inbox(queue(), d.message_id));
   if (fresh) {
     CASTIEL_ASSIGN(const auto keys, tx->parked_keys(queue()));
@@ -400,7 +442,8 @@ Result<bool> Consumer::split_page(const Delivery& d) {
       const std::string key = key_of((*records)[i]);
       Event single = with_records(*event, [&](std::size_t r) { return r == i; });
       single.id = parts_.ids->next();
-      const storage::OutgoingMessage message{single.id, single.type, single.correlation, storage::kRetryLane, 1, serialize(single)};
+      const storage::OutgoingMessage message{single.id,           single.type, single.correlation,
+                                             storage::kRetryLane, 1,           serialize(single)};
       if (!key.empty() && !parked.insert(key).second) {
         CASTIEL_TRY(tx->park(queue(), key, message));
         continue;
@@ -409,9 +452,12 @@ Result<bool> Consumer::split_page(const Delivery& d) {
       CASTIEL_TRY(parts_.broker->retry(*tx, queue(), message, key, parts_.clock->now(), {}));
     }
     CASTIEL_TRY(tx->count(d.correlation, queue(), "retried", static_cast<std::int64_t>(records->size())));
-    CASTIEL_TRY(tx->add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "retry", d.type, d.message_id,
-                                                   fmt::format("the process ended {} times with this page: its records are tried one by one", d.deliveries - 1),
-                                                   static_cast<std::int64_t>(records->size())}));
+    CASTIEL_TRY(tx->add_flow_entry(
+        d.correlation,
+        {parts_.clock->now(), queue(), "retry", d.type, d.message_id,
+         fmt::format("the process ended {} times with this page: its records are tried one by one",
+                     d.deliveries - 1),
+         static_cast<std::int64_t>(records->size())}));
   }
   CASTIEL_TRY(parts_.broker->settle(*tx, {&d, 1}));
   CASTIEL_TRY(tx->commit());
@@ -425,15 +471,24 @@ Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& err
   if (error.code == "not_yet") {
     return parts_.broker->release(deliveries, options_.not_yet);
   }
-  // What is no fault of the message is tried until it works (RETRY-2): a disk that is full for an hour must not fill
-  // the dead letters. Only the pause grows.
+  // What is no fault of the message is tried until it works (RETRY-2): a disk that is full for an hour must
+  // not fill the dead letters. Only the pause grows.
   if (error.cls == ErrorClass::transient) {
     const int troubles = ++troubles_;
-    parts_.log.warn("message_put_off", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"troubles", troubles}});
+    parts_.log.warn("message_put_off", {{"queue", queue()},
+                                        {"tenant", d.tenant},
+                                        {"code", error.code},
+                                        {"message", error.describe()},
+                                        {"troubles", troubles}});
     return parts_.broker->release(deliveries, retry_delay(std::min(troubles, 16)));
   }
-  parts_.log.warn("message_refused", {{"queue", queue()}, {"tenant", d.tenant}, {"code", error.code}, {"message", error.describe()}, {"deliveries", d.deliveries}});
-  return parts_.broker->refuse(deliveries, retry_delay(d.deliveries), {parts_.clock->now(), error.code, error.describe()});
+  parts_.log.warn("message_refused", {{"queue", queue()},
+                                      {"tenant", d.tenant},
+                                      {"code", error.code},
+                                      {"message", error.describe()},
+                                      {"deliveries", d.deliveries}});
+  return parts_.broker->refuse(deliveries, retry_delay(d.deliveries),
+                               {parts_.clock->now(), error.code, error.describe()});
 }
 
 }  // namespace castiel::messaging

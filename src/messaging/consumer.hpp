@@ -1,6 +1,7 @@
 #pragma once
-// The one loop that consumes: receive, check, prepare, then in one transaction inbox, parking, effects, ledger, dead
-// letters and settlement; then acknowledge. A crash anywhere repeats the step or finds it done (decision 1).
+// The one loop that consumes: receive, check, prepare, then in one transaction inbox, parking, effects,
+// ledger, dead letters and settlement; then acknowledge. A crash anywhere repeats the step or finds it done
+// (decision 1).
 
 #include <atomic>
 
@@ -15,9 +16,10 @@ struct ConsumerOptions {
   ReceiveLimits limits;
   Duration first_retry = std::chrono::seconds(1);  // doubles with each try of a message or record
   Duration longest_retry = std::chrono::seconds(60);
-  Duration jitter = std::chrono::milliseconds(200);       // ± around the delay
-  Duration transaction = std::chrono::seconds(10);        // wait for the writer at most (BREAK-3)
-  Duration not_yet = std::chrono::milliseconds(200);      // pause before a message that was not yet due for handling
+  Duration jitter = std::chrono::milliseconds(200);  // ± around the delay
+  Duration transaction = std::chrono::seconds(10);   // wait for the writer at most (BREAK-3)
+  Duration not_yet =
+      std::chrono::milliseconds(200);  // pause before a message that was not yet due for handling
 };
 
 struct ConsumerParts {
@@ -34,13 +36,14 @@ struct ConsumerParts {
 // May be stepped by several threads at once: the broker gives each another lane.
 class Consumer {
  public:
-  Consumer(ConsumerParts parts, ConsumerOptions options, Handler& handler) : parts_(std::move(parts)), options_(std::move(options)), handler_(&handler) {}
+  Consumer(ConsumerParts parts, ConsumerOptions options, Handler& handler)
+      : parts_(std::move(parts)), options_(std::move(options)), handler_(&handler) {}
 
   const std::string& queue() const { return options_.queue.name; }
   Result<> declare() { return parts_.broker->declare(options_.queue); }
 
-  // Handles one batch, waiting for it at most `wait`. True when there was one. An error means that the batch is on
-  // its way back to the queue; the caller pauses and goes on.
+  // Handles one batch, waiting for it at most `wait`. True when there was one. An error means that the batch
+  // is on its way back to the queue; the caller pauses and goes on.
   Result<bool> step(Deadline wait);
 
  private:
@@ -51,9 +54,11 @@ class Consumer {
   Result<> attempt(std::span<const Delivery> deliveries);
   Result<> write(Batch& batch, bool prepare_inside);
   Result<> dispose(storage::Transaction& tx, Batch& batch, Plan* plan);
-  Result<bool> fail_record(storage::Transaction& tx, const Delivery& delivery, Event single, const Error& error, const std::string& pointer);
+  Result<bool> fail_record(storage::Transaction& tx, const Delivery& delivery, Event single,
+                           const Error& error, const std::string& pointer);
   Result<> release_next(storage::Transaction& tx, const Delivery& delivery);
-  Result<> bury(storage::Transaction& tx, const Delivery& delivery, const Error& error, std::string pointer, std::string payload, std::string key);
+  Result<> bury(storage::Transaction& tx, const Delivery& delivery, const Error& error, std::string pointer,
+                std::string payload, std::string key);
   Result<> refuse(std::span<const Delivery> deliveries, const Error& error);
   Result<bool> split_page(const Delivery& delivery);
   Result<> bury_alone(const Delivery& delivery, const Error& error);

@@ -9,11 +9,15 @@ namespace {
 
 constexpr std::string_view kSchemaPrefix = "urn:castiel:schema:";
 
-std::unexpected<Error> malformed(std::string what) { return permanent("malformed_event", "not a valid event: " + std::move(what)); }
+std::unexpected<Error> malformed(std::string what) {
+  return permanent("malformed_event", "not a valid event: " + std::move(what));
+}
 
 }  // namespace
 
-std::string schema_uri(std::string_view type, int major) { return fmt::format("{}{}:{}", kSchemaPrefix, type, major); }
+std::string schema_uri(std::string_view type, int major) {
+  return fmt::format("{}{}:{}", kSchemaPrefix, type, major);
+}
 
 std::string serialize(const Event& e) {
   std::string out = R"({"specversion":"1.0","id":)";
@@ -54,8 +58,11 @@ Result<Event> parse_event(std::string_view text) {
   e.tenant = TenantId(text_of("tenantid"));
   e.correlation = CorrelationId(text_of("correlationid"));
   e.traceparent = text_of("traceparent");
-  for (const auto& [name, present] : {std::pair{"id", !e.id.empty()}, {"type", !e.type.empty()}, {"source", !e.source.empty()},
-                                      {"tenantid", !e.tenant.empty()}, {"correlationid", !e.correlation.empty()}}) {
+  for (const auto& [name, present] : {std::pair{"id", !e.id.empty()},
+                                      {"type", !e.type.empty()},
+                                      {"source", !e.source.empty()},
+                                      {"tenantid", !e.tenant.empty()},
+                                      {"correlationid", !e.correlation.empty()}}) {
     if (!present) return malformed(fmt::format("attribute {} is missing", name));
   }
   const auto time = parse_timestamp(text_of("time"));
@@ -64,8 +71,10 @@ Result<Event> parse_event(std::string_view text) {
   const std::string schema = text_of("dataschema");
   const std::string prefix = fmt::format("{}{}:", kSchemaPrefix, e.type);
   if (!schema.starts_with(prefix)) return malformed("attribute dataschema does not name the type's schema");
-  const auto [end, error] = std::from_chars(schema.data() + prefix.size(), schema.data() + schema.size(), e.schema);
-  if (error != std::errc() || end != schema.data() + schema.size()) return malformed("attribute dataschema has no version");
+  const auto [end, error] =
+      std::from_chars(schema.data() + prefix.size(), schema.data() + schema.size(), e.schema);
+  if (error != std::errc() || end != schema.data() + schema.size())
+    return malformed("attribute dataschema has no version");
   auto* data = object->if_contains("data");
   if (data == nullptr || !data->is_object()) return malformed("attribute data is not an object");
   e.data = std::move(*data);

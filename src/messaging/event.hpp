@@ -13,14 +13,14 @@ namespace castiel::messaging {
 
 struct Event {
   std::string id;
-  std::string type;  // model::event
+  std::string type;    // model::event
   std::string source;  // URI reference of the producing stage: "/castiel/files"
   std::string subject;
   Timestamp time;
   TenantId tenant;
   CorrelationId correlation;
-  std::string traceparent;  // may be empty
-  int schema = 1;           // major version of the data's schema
+  std::string traceparent;            // may be empty
+  int schema = 1;                     // major version of the data's schema
   json::value data = json::object();  // always an object
 };
 

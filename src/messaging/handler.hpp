@@ -1,6 +1,6 @@
 #pragma once
-// What a stage implements: a Handler turns delivered events into a Plan without holding any lock, and the plan is
-// applied inside the step's transaction. Neither commits, retries or acknowledges: the Consumer does.
+// What a stage implements: a Handler turns delivered events into a Plan without holding any lock, and the
+// plan is applied inside the step's transaction. Neither commits, retries or acknowledges: the Consumer does.
 
 #include <memory>
 #include <span>
@@ -51,9 +51,11 @@ class Plan {
 class Handler {
  public:
   virtual ~Handler() = default;
-  // Reads and computes. Error: the whole batch fails with it; a batch of several messages is then tried one by one.
-  // Error `not_yet` (transient) asks for the message again later without a try being counted against it.
-  virtual Result<std::unique_ptr<Plan>> prepare(const storage::Reader& reader, std::span<const Incoming> batch) = 0;
+  // Reads and computes. Error: the whole batch fails with it; a batch of several messages is then tried one
+  // by one. Error `not_yet` (transient) asks for the message again later without a try being counted against
+  // it.
+  virtual Result<std::unique_ptr<Plan>> prepare(const storage::Reader& reader,
+                                                std::span<const Incoming> batch) = 0;
 };
 
 }  // namespace castiel::messaging

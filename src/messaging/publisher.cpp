@@ -7,10 +7,12 @@
 namespace castiel::messaging {
 
 int lane_of(const TenantId& tenant, std::string_view integration, std::string_view entity_type) {
-  return static_cast<int>(stable_hash(fmt::format("{}\n{}\n{}", tenant.str(), integration, entity_type)) % kLanes);
+  return static_cast<int>(stable_hash(fmt::format("{}\n{}\n{}", tenant.str(), integration, entity_type)) %
+                          kLanes);
 }
 
-Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_view stage, const Cause& cause, Publication p) const {
+Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_view stage, const Cause& cause,
+                                       Publication p) const {
   Event event;
   event.id = ids_->next();
   event.type = p.type;
@@ -24,13 +26,15 @@ Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_vie
   event.data = std::move(p.data);
   event.data.get_object()["tenantId"] = tx.tenant().str();
   if (const auto violation = schemas_->check(event.type, event.schema, event.data)) {
-    return permanent("schema_violation",
-                     fmt::format("event {} does not fit its schema at '{}': {}", event.type, violation->pointer, violation->message));
+    return permanent("schema_violation", fmt::format("event {} does not fit its schema at '{}': {}",
+                                                     event.type, violation->pointer, violation->message));
   }
-  storage::OutgoingMessage message{event.id, event.type, event.correlation, p.lane, p.records, serialize(event)};
+  storage::OutgoingMessage message{event.id, event.type, event.correlation,
+                                   p.lane,   p.records,  serialize(event)};
   CASTIEL_TRY(tx.publish(stage, message));
-  CASTIEL_TRY(tx.add_flow_entry(cause.correlation, {event.time, std::string(stage), "event", event.type, event.id,
-                                                    fmt::format("published by {}", stage), p.records}));
+  CASTIEL_TRY(
+      tx.add_flow_entry(cause.correlation, {event.time, std::string(stage), "event", event.type, event.id,
+                                            fmt::format("published by {}", stage), p.records}));
   return event.id;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// How an event gets from a stage into the transaction of its step: checked against its schema, serialised, published.
+// How an event gets from a stage into the transaction of its step: checked against its schema, serialised,
+// published.
 
 #include "base/random.hpp"
 #include "messaging/event.hpp"
@@ -29,9 +30,11 @@ struct Publication {
 // Stateless but for the id generator; any thread, one transaction at a time.
 class Publisher {
  public:
-  Publisher(const SchemaRegistry& schemas, const Clock& clock, IdGenerator& ids) : schemas_(&schemas), clock_(&clock), ids_(&ids) {}
+  Publisher(const SchemaRegistry& schemas, const Clock& clock, IdGenerator& ids)
+      : schemas_(&schemas), clock_(&clock), ids_(&ids) {}
   // Error schema_violation (a bug of the producer): names the JSON pointer. `stage` is counted in the ledger.
-  Result<std::string> publish(storage::Transaction& tx, std::string_view stage, const Cause& cause, Publication publication) const;
+  Result<std::string> publish(storage::Transaction& tx, std::string_view stage, const Cause& cause,
+                              Publication publication) const;
 
  private:
   const SchemaRegistry* schemas_;

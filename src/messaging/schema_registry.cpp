@@ -9,7 +9,9 @@
 
 namespace castiel::messaging {
 
-std::span<const Upcaster> upcasters() { return {}; }  // every type is at its first version
+std::span<const Upcaster> upcasters() {
+  return {};
+}  // every type is at its first version
 
 struct SchemaRegistry::Impl {
   std::map<std::pair<std::string, int>, CompiledSchema, std::less<>> schemas;
@@ -23,7 +25,9 @@ Result<std::unique_ptr<SchemaRegistry>> SchemaRegistry::create(std::span<const S
   auto impl = std::make_unique<Impl>();
   for (const auto& [type, major, text] : schemas) {
     auto compiled = CompiledSchema::compile(text);
-    if (!compiled) return permanent("invalid_schema", fmt::format("schema {}/{}: {}", type, major, compiled.error().message));
+    if (!compiled)
+      return permanent("invalid_schema",
+                       fmt::format("schema {}/{}: {}", type, major, compiled.error().message));
     impl->schemas.emplace(std::pair(std::string(type), major), std::move(*compiled));
     auto& newest = impl->current[std::string(type)];
     newest = std::max(newest, major);
@@ -36,9 +40,11 @@ int SchemaRegistry::current(std::string_view type) const {
   return it == impl_->current.end() ? 0 : it->second;
 }
 
-std::optional<SchemaViolation> SchemaRegistry::check(std::string_view type, int major, const json::value& data) const {
+std::optional<SchemaViolation> SchemaRegistry::check(std::string_view type, int major,
+                                                     const json::value& data) const {
   const auto it = impl_->schemas.find(std::pair(std::string(type), major));
-  if (it == impl_->schemas.end()) return SchemaViolation{"", fmt::format("there is no schema {}/{}", type, major)};
+  if (it == impl_->schemas.end())
+    return SchemaViolation{"", fmt::format("there is no schema {}/{}", type, major)};
   return it->second.check(data);
 }
 
@@ -56,7 +62,8 @@ Result<> SchemaRegistry::upcast(Event& event) const {
     }
   }
   return permanent("unsupported_schema",
-                   fmt::format("event type {} comes in version {}; versions {} and {} are read", event.type, event.schema, newest, newest - 1));
+                   fmt::format("event type {} comes in version {}; versions {} and {} are read", event.type,
+                               event.schema, newest, newest - 1));
 }
 
 }  // namespace castiel::messaging

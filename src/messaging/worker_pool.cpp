@@ -5,7 +5,7 @@
 namespace castiel::messaging {
 
 namespace {
-constexpr auto kIdleWait = std::chrono::seconds(5);         // a receiver looks up this often without being woken
+constexpr auto kIdleWait = std::chrono::seconds(5);  // a receiver looks up this often without being woken
 constexpr auto kPauseAfterError = std::chrono::seconds(1);  // so that a broken store is not hammered
 }  // namespace
 
@@ -35,7 +35,9 @@ void WorkerPool::work(Consumer& consumer) {
       }
       continue;
     }
-    log_.error("step_failed", {{"queue", consumer.queue()}, {"code", stepped.error().code}, {"message", stepped.error().describe()}});
+    log_.error("step_failed", {{"queue", consumer.queue()},
+                               {"code", stepped.error().code},
+                               {"message", stepped.error().describe()}});
     std::unique_lock lock(mutex_);
     ++failures_;
     last_error_ = stepped.error();

@@ -14,18 +14,19 @@ namespace castiel::messaging {
 
 class WorkerPool {
  public:
-  WorkerPool(Broker& broker, const Clock& clock, telemetry::Log log) : broker_(&broker), clock_(&clock), log_(std::move(log)) {}
+  WorkerPool(Broker& broker, const Clock& clock, telemetry::Log log)
+      : broker_(&broker), clock_(&clock), log_(std::move(log)) {}
   ~WorkerPool() { stop(); }
 
   void add(Consumer& consumer, int threads) { entries_.push_back({&consumer, threads}); }
   void start();
-  // Lets every step that is running finish, takes no new one, and returns when all threads ended. What is still in the
-  // queues stays there for the next start.
+  // Lets every step that is running finish, takes no new one, and returns when all threads ended. What is
+  // still in the queues stays there for the next start.
   void stop();
   int threads_of(std::string_view queue) const;
   bool running() const { return running_; }
-  // Why nothing gets done: the last error when this many steps in a row failed and none handled a message. The pool
-  // goes on trying.
+  // Why nothing gets done: the last error when this many steps in a row failed and none handled a message.
+  // The pool goes on trying.
   static constexpr int kStuckAfter = 10;
   std::optional<Error> stuck() const;
 

@@ -9,9 +9,10 @@ namespace {
 
 using enum FieldKind;
 
-#define CASTIEL_COMMON_FIELDS                                                      \
-  Field{"id", text, {}}, Field{"createdAt", time, {}}, Field{"modifiedAt", time, {}}, \
-      Field { "isDeleted", boolean, {} }
+#define CASTIEL_COMMON_FIELDS                                                                 \
+  Field{"id", text, {}}, Field{"createdAt", time, {}}, Field{"modifiedAt", time, {}}, Field { \
+    "isDeleted", boolean, {}                                                                  \
+  }
 
 constexpr std::array kAccountFields{
     CASTIEL_COMMON_FIELDS,
@@ -91,14 +92,9 @@ constexpr std::array kOpportunityFields{
 };
 
 constexpr std::array kProductFields{
-    CASTIEL_COMMON_FIELDS,
-    Field{"name", text, {}},
-    Field{"code", text, {}},
-    Field{"family", text, {}},
-    Field{"price", money, {}},
-    Field{"currency", currency, {}},
-    Field{"isActive", boolean, {}},
-    Field{"description", text, {}},
+    CASTIEL_COMMON_FIELDS,          Field{"name", text, {}},        Field{"code", text, {}},
+    Field{"family", text, {}},      Field{"price", money, {}},      Field{"currency", currency, {}},
+    Field{"isActive", boolean, {}}, Field{"description", text, {}},
 };
 
 constexpr std::array kUserFields{
@@ -129,7 +125,7 @@ constexpr std::array kOpportunityChangeFields{
     CASTIEL_COMMON_FIELDS,
     Field{"opportunityId", reference, type::kOpportunity},
     Field{"opportunityName", name_reference, type::kOpportunity},
-    Field{"field", text, {}},      // canonical or source name of the field that changed
+    Field{"field", text, {}},  // canonical or source name of the field that changed
     Field{"oldValue", text, {}},
     Field{"newValue", text, {}},
     Field{"changedAt", time, {}},
@@ -160,7 +156,9 @@ constexpr std::array kEntities{
 
 }  // namespace
 
-std::span<const Entity> entities() { return kEntities; }
+std::span<const Entity> entities() {
+  return kEntities;
+}
 
 const Entity* find_entity(std::string_view type) {
   const auto it = std::ranges::find(kEntities, type, &Entity::type);
@@ -179,8 +177,9 @@ std::string_view status_of_stage(std::string_view stage) {
     if (c >= 'a' && c <= 'z') letters.push_back(c);
   }
   static constexpr std::array<std::string_view, 4> kWon{"won", "closedwon", "closewon", "dealwon"};
-  static constexpr std::array<std::string_view, 9> kLost{"lost",      "closedlost",   "closelost", "deallost",    "canceled",
-                                                         "cancelled", "disqualified", "outsold",   "closednodecision"};
+  static constexpr std::array<std::string_view, 9> kLost{"lost",         "closedlost", "closelost",
+                                                         "deallost",     "canceled",   "cancelled",
+                                                         "disqualified", "outsold",    "closednodecision"};
   if (std::ranges::find(kWon, letters) != kWon.end()) return "won";
   if (std::ranges::find(kLost, letters) != kLost.end()) return "lost";
   return "open";

@@ -13,7 +13,7 @@ inline constexpr std::string_view kAccount = "account";
 inline constexpr std::string_view kContact = "contact";
 inline constexpr std::string_view kOpportunity = "opportunity";
 inline constexpr std::string_view kProduct = "product";
-inline constexpr std::string_view kUser = "user";            // a person of the selling organisation: owner, agent
+inline constexpr std::string_view kUser = "user";  // a person of the selling organisation: owner, agent
 inline constexpr std::string_view kContactRole = "contact_role";  // who plays which part in an opportunity
 // A raw record kind, never a shard: past values of an opportunity's fields, which become its history.
 inline constexpr std::string_view kOpportunityChange = "opportunity_change";
@@ -21,23 +21,23 @@ inline constexpr std::string_view kOpportunityChange = "opportunity_change";
 
 enum class FieldKind {
   text,
-  money,      // decimal string; the currency is in the field `currency`
-  decimal,    // decimal string without a currency
-  integer,    // JSON integer
-  fraction,   // 0..1 as a decimal string; "75%" and 75 read as 0.75
+  money,     // decimal string; the currency is in the field `currency`
+  decimal,   // decimal string without a currency
+  integer,   // JSON integer
+  fraction,  // 0..1 as a decimal string; "75%" and 75 read as 0.75
   boolean,
-  date,       // YYYY-MM-DD
-  time,       // RFC 3339 UTC
-  status,     // open, won or lost
-  currency,   // ISO 4217, or "unknown"
+  date,      // YYYY-MM-DD
+  time,      // RFC 3339 UTC
+  status,    // open, won or lost
+  currency,  // ISO 4217, or "unknown"
   email,
   url,
-  reference,  // another shard, given by its external id
+  reference,       // another shard, given by its external id
   name_reference,  // another shard, given by its name
 };
 
 struct Field {
-  std::string_view name;    // camelCase, as in a shard's data
+  std::string_view name;  // camelCase, as in a shard's data
   FieldKind kind;
   std::string_view target;  // shard type a reference points at, else empty
 };

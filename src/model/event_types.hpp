@@ -1,5 +1,6 @@
 #pragma once
-// Names of event types (FLOW-1, FLOW-2) and of queues (FLOW-3). The one list; schemas/ has a file for each type.
+// Names of event types (FLOW-1, FLOW-2) and of queues (FLOW-3). The one list; schemas/ has a file for each
+// type.
 
 #include <string_view>
 
@@ -8,7 +9,8 @@ namespace castiel::model {
 namespace event {
 inline constexpr std::string_view kDataRaw = "integration.data.raw";
 inline constexpr std::string_view kDataMapped = "integration.data.mapped";
-inline constexpr std::string_view kImportRead = "integration.import.read";  // all files of an import are published
+inline constexpr std::string_view kImportRead =
+    "integration.import.read";  // all files of an import are published
 inline constexpr std::string_view kShardCreated = "shard.created";
 inline constexpr std::string_view kShardUpdated = "shard.updated";
 inline constexpr std::string_view kShardDeleted = "shard.deleted";

@@ -22,7 +22,8 @@ struct Shard {
   ShardId id;
   ShardKey key;
   std::int64_t version = 0;  // 1 when created, one more for each change
-  std::string data;    // JSON object text: canonical fields in name order; `custom` holds the source's unmapped ones
+  std::string
+      data;  // JSON object text: canonical fields in name order; `custom` holds the source's unmapped ones
   std::string source;  // the record as the source sent it, verbatim
   std::string origin;  // JSON object text, where that was: {"file","line","encoding"} or {"url"}
   // The source's own modification time when `source_is_dated`, else the time of the import.
@@ -38,7 +39,7 @@ struct Shard {
 // One change of one field. "As of T known at K" reads entries with effective_at <= T and recorded_at <= K.
 struct FieldChange {
   ShardKey shard;
-  std::string field;  // canonical name; "*" for a deletion or an undeletion
+  std::string field;                     // canonical name; "*" for a deletion or an undeletion
   std::optional<std::string> old_value;  // text form; nothing for null
   std::optional<std::string> new_value;
   Timestamp effective_at;  // at the source

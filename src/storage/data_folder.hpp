@@ -10,8 +10,8 @@ namespace castiel::storage {
 
 class DataFolder {
  public:
-  // Creates the folder (mode 0700) if needed and locks it. Errors: data_folder_in_use (another process serves it),
-  // data_folder_unusable (rights, not a folder, …).
+  // Creates the folder (mode 0700) if needed and locks it. Errors: data_folder_in_use (another process serves
+  // it), data_folder_unusable (rights, not a folder, …).
   static Result<std::unique_ptr<DataFolder>> open(const std::filesystem::path& path);
   ~DataFolder();
   DataFolder(const DataFolder&) = delete;

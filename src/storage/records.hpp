@@ -50,8 +50,8 @@ struct Relation {
   std::string how;  // "id", "name", "near", "ambiguous", "" while unresolved
 };
 
-// Lanes of a queue are numbered by partition; retries of single records wait in a lane of their own, where the
-// parked key, not the lane, keeps the order.
+// Lanes of a queue are numbered by partition; retries of single records wait in a lane of their own, where
+// the parked key, not the lane, keeps the order.
 inline constexpr int kRetryLane = -1;
 
 // All relations that name the same thing in the same words.
@@ -145,8 +145,8 @@ struct ImportedFile {
   std::string mapping;  // hash of how it was read: another mapping is another import
   CorrelationId correlation;
   bool complete = false;
-  bool dated = false;      // its records carry their own modification times
-  std::string cursor;      // where to go on, JSON text
+  bool dated = false;  // its records carry their own modification times
+  std::string cursor;  // where to go on, JSON text
   std::int64_t records = 0;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
-// The store: Reader (a consistent snapshot of one tenant), Transaction (a Reader that also writes, atomically)
-// and Store, which hands them out. One Transaction is one step (architecture decision 1): what a step changed,
-// consumed and says next commit together. Every Reader and Transaction belongs to one tenant (TENANT-2).
+// The store: Reader (a consistent snapshot of one tenant), Transaction (a Reader that also writes,
+// atomically) and Store, which hands them out. One Transaction is one step (architecture decision 1): what a
+// step changed, consumed and says next commit together. Every Reader and Transaction belongs to one tenant
+// (TENANT-2).
 //
 // Threads: a Store may be used by many; a Reader or Transaction by one at a time. All calls block on disk.
 
@@ -33,47 +34,58 @@ class Reader {
   virtual const TenantId& tenant() const = 0;
 
   // One head for each key, in order; nothing where there is no such shard.
-  virtual Result<std::vector<std::optional<ShardHead>>> heads(std::string_view type, std::string_view integration,
-                                                              std::span<const std::string> external_ids) const = 0;
+  virtual Result<std::vector<std::optional<ShardHead>>> heads(
+      std::string_view type, std::string_view integration,
+      std::span<const std::string> external_ids) const = 0;
   virtual Result<std::optional<model::Shard>> shard(const model::ShardKey& key) const = 0;
   virtual Result<std::optional<model::Shard>> shard(const ShardId& id) const = 0;
   // In id order.
   virtual Result<std::vector<model::Shard>> shards(const ShardQuery& query) const = 0;
   // Calls `visit` for every live shard of a type, in key order, without `source`; stops at its first error.
-  virtual Result<> each_shard(std::string_view type, const std::function<Result<>(const model::Shard&)>& visit) const = 0;
+  virtual Result<> each_shard(std::string_view type,
+                              const std::function<Result<>(const model::Shard&)>& visit) const = 0;
   // Live shards by type.
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> shard_counts() const = 0;
   // Oldest first by effective time.
   virtual Result<std::vector<model::FieldChange>> history(const model::ShardKey& key) const = 0;
-  virtual Result<> each_change(std::string_view type, const std::function<Result<>(const model::FieldChange&)>& visit) const = 0;
+  virtual Result<> each_change(std::string_view type,
+                               const std::function<Result<>(const model::FieldChange&)>& visit) const = 0;
   // The newest `limit` changes of a type by effective time, newest first.
-  virtual Result<std::vector<model::FieldChange>> recent_changes(std::string_view type, std::size_t limit) const = 0;
+  virtual Result<std::vector<model::FieldChange>> recent_changes(std::string_view type,
+                                                                 std::size_t limit) const = 0;
 
   virtual Result<std::vector<Alias>> aliases(std::string_view kind, std::string_view key) const = 0;
   virtual Result<std::vector<Alias>> aliases_of_kind(std::string_view kind, std::size_t limit) const = 0;
   virtual Result<std::vector<Relation>> relations_from(const ShardId& from) const = 0;
   virtual Result<std::vector<Relation>> relations_to(const ShardId& to) const = 0;
-  virtual Result<> each_relation(std::string_view from_type, const std::function<Result<>(const Relation&)>& visit) const = 0;
+  virtual Result<> each_relation(std::string_view from_type,
+                                 const std::function<Result<>(const Relation&)>& visit) const = 0;
   // Relations not resolved yet.
   virtual Result<std::vector<Relation>> loose_relations(std::size_t limit) const = 0;
   // How often each name was taken for which shard.
   virtual Result<std::vector<NamedRelation>> named_relations() const = 0;
 
   virtual Result<std::vector<LedgerEntry>> ledger(const CorrelationId& correlation) const = 0;
-  // Queue entries and parked records of this flow that are not settled yet, in one queue or (empty) in all; 0 in all
-  // means the flow is idle.
-  virtual Result<std::int64_t> pending(const CorrelationId& correlation, std::string_view queue = {}) const = 0;
+  // Queue entries and parked records of this flow that are not settled yet, in one queue or (empty) in all; 0
+  // in all means the flow is idle.
+  virtual Result<std::int64_t> pending(const CorrelationId& correlation,
+                                       std::string_view queue = {}) const = 0;
   virtual Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const = 0;
-  // The shards whose present version this flow wrote, in key order, as story entries. Reads all of the tenant's shards.
-  virtual Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation, std::size_t limit) const = 0;
-  virtual Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const = 0;
+  // The shards whose present version this flow wrote, in key order, as story entries. Reads all of the
+  // tenant's shards.
+  virtual Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation,
+                                                           std::size_t limit) const = 0;
+  virtual Result<std::vector<Problem>> problems(const CorrelationId& correlation,
+                                                std::size_t limit) const = 0;
 
   virtual Result<std::vector<Insight>> insights(std::string_view kind) const = 0;
   virtual Result<std::optional<Insight>> insight(std::string_view kind, const ShardId& shard) const = 0;
   virtual Result<std::optional<ImportRun>> import_run(const CorrelationId& correlation) const = 0;
   virtual Result<std::vector<ImportRun>> import_runs(std::size_t limit) const = 0;  // newest first
-  virtual Result<std::optional<ImportedFile>> imported_file(std::string_view sha256, std::string_view mapping) const = 0;
-  virtual Result<std::optional<std::string>> cursor(std::string_view integration, std::string_view name) const = 0;
+  virtual Result<std::optional<ImportedFile>> imported_file(std::string_view sha256,
+                                                            std::string_view mapping) const = 0;
+  virtual Result<std::optional<std::string>> cursor(std::string_view integration,
+                                                    std::string_view name) const = 0;
   virtual Result<std::vector<std::pair<std::string, std::string>>> settings() const = 0;
   virtual Result<std::vector<AuditEntry>> audit(std::size_t limit) const = 0;  // newest first
   // Grows with every committed change of the tenant's shards, history or relations.
@@ -82,7 +94,8 @@ class Reader {
   virtual Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const = 0;
   virtual Result<bool> any_parked(std::string_view queue) const = 0;
   virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
-  virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const = 0;
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
+                                                       std::size_t limit) const = 0;
   virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;
   virtual Result<std::int64_t> dead_letter_count() const = 0;
 };
@@ -94,25 +107,28 @@ class Transaction : public Reader {
   // A Transaction destroyed without commit leaves nothing behind.
   virtual Result<> commit() = 0;
 
-  // Error version_conflict (conditional) when a shard is not at its expected version any more. An update keeps
-  // the version it replaces, with its source, among the shard's earlier versions.
+  // Error version_conflict (conditional) when a shard is not at its expected version any more. An update
+  // keeps the version it replaces, with its source, among the shard's earlier versions.
   virtual Result<> put_shards(std::span<const ShardWrite> writes) = 0;
-  // Changes already known (same shard, field, time and value) are left as they are; returns how many were new.
+  // Changes already known (same shard, field, time and value) are left as they are; returns how many were
+  // new.
   virtual Result<std::int64_t> add_changes(std::span<const model::FieldChange> changes) = 0;
   // Also resolves relations that wait for one of these aliases.
   virtual Result<> put_aliases(std::span<const Alias> aliases) = 0;
-  // Removes the aliases of the shards and kinds given that are not in `keep`: a renamed account loses its old name.
+  // Removes the aliases of the shards and kinds given that are not in `keep`: a renamed account loses its old
+  // name.
   virtual Result<> drop_aliases(const ShardId& shard) = 0;
   // Replaces all relations of each shard that occurs as `from`, resolving them where aliases exist.
   virtual Result<> put_relations(std::span<const Relation> relations) = 0;
   virtual Result<> resolve_relation(const Relation& relation) = 0;
 
-  // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` in the ledger
-  // under `stage`, and `enqueued` under each queue.
+  // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` in
+  // the ledger under `stage`, and `enqueued` under each queue.
   virtual Result<> publish(std::string_view stage, const OutgoingMessage& message) = 0;
   // False when the consumer has had this message before.
   virtual Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) = 0;
-  virtual Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter, std::int64_t by) = 0;
+  virtual Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
+                         std::int64_t by) = 0;
   virtual Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) = 0;
   // At most kMaxProblems for each flow are kept; the counter `problems` of the ledger counts all.
   virtual Result<> add_problem(const CorrelationId& correlation, const Problem& problem) = 0;
@@ -128,7 +144,8 @@ class Transaction : public Reader {
   virtual Result<> put_insight(const Insight& insight) = 0;
   virtual Result<> put_import_run(const ImportRun& run) = 0;
   virtual Result<> put_imported_file(const ImportedFile& file) = 0;
-  virtual Result<> put_cursor(std::string_view integration, std::string_view name, std::string_view value) = 0;
+  virtual Result<> put_cursor(std::string_view integration, std::string_view name,
+                              std::string_view value) = 0;
   virtual Result<> put_setting(std::string_view key, std::string_view value) = 0;
   virtual Result<> add_audit(const AuditEntry& entry) = 0;
 
@@ -140,7 +157,8 @@ class OperatorView {
  public:
   virtual ~OperatorView() = default;
   virtual Result<std::vector<TenantInfo>> tenants() const = 0;
-  virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const = 0;
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
+                                                       std::size_t limit) const = 0;
   virtual Result<std::int64_t> dead_letter_count() const = 0;
   // Open dead letters and parked records by queue, over all tenants.
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> dead_letters_by_queue() const = 0;
@@ -159,7 +177,8 @@ class Store {
   virtual Result<> create_tenant(const TenantId& tenant, Deadline deadline) = 0;  // no error if it exists
   virtual Result<bool> tenant_exists(const TenantId& tenant) = 0;
   // Removes everything the tenant has (TENANT-4) and returns how many rows of each table went.
-  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant, Deadline deadline) = 0;
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant,
+                                                                                 Deadline deadline) = 0;
   virtual Result<std::unique_ptr<OperatorView>> operator_view() = 0;
 };
 

@@ -35,14 +35,16 @@ bool claims_to_be_a_table(std::string_view path) {
   std::string extension(path.substr(dot + 1));
   for (auto& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   // Workbooks and archives hold tables, too; they have to be saved as CSV or unpacked first.
-  static constexpr std::array kTables{"csv", "tsv", "tab", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "zip", "gz"};
+  static constexpr std::array kTables{"csv",  "tsv", "tab", "json", "jsonl", "ndjson",
+                                      "xlsx", "xls", "ods", "zip",  "gz"};
   return std::ranges::find(kTables, extension) != kTables.end();
 }
 
 json::array columns_json(const connectors::RecordMapping& mapping) {
   json::array columns;
   for (const auto& c : mapping.columns) {
-    json::object column{{"column", c.column}, {"field", nullptr}, {"confidence", c.confidence}, {"why", c.why}};
+    json::object column{
+        {"column", c.column}, {"field", nullptr}, {"confidence", c.confidence}, {"why", c.why}};
     if (!c.field.empty()) column["field"] = c.field;
     columns.push_back(std::move(column));
   }
@@ -68,7 +70,9 @@ struct ImportJob::State {
 
   Deadline deadline() const { return Deadline::after(*parts.clock, kWriteDeadline); }
   Result<std::unique_ptr<storage::Transaction>> begin() { return parts.store->begin(tenant, deadline()); }
-  Result<> count(storage::Transaction& tx, std::string_view counter, std::int64_t by) { return tx.count(run.correlation, kStage, counter, by); }
+  Result<> count(storage::Transaction& tx, std::string_view counter, std::int64_t by) {
+    return tx.count(run.correlation, kStage, counter, by);
+  }
   Result<> problem(storage::Transaction& tx, const connectors::Problem& p) {
     return tx.add_problem(run.correlation, {p.file, static_cast<std::int64_t>(p.line), p.code, p.message});
   }
@@ -85,17 +89,23 @@ struct ImportJob::State {
 
 ImportJob::ImportJob(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ImportJob::~ImportJob() = default;
-const CorrelationId& ImportJob::correlation() const { return state_->run.correlation; }
-const TenantId& ImportJob::tenant() const { return state_->tenant; }
+const CorrelationId& ImportJob::correlation() const {
+  return state_->run.correlation;
+}
+const TenantId& ImportJob::tenant() const {
+  return state_->tenant;
+}
 
-Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId tenant, ImportOptions options) {
+Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId tenant,
+                                                    ImportOptions options) {
   auto state = std::make_unique<State>();
   state->parts = parts;
   state->tenant = std::move(tenant);
   state->options = std::move(options);
   auto& s = *state;
   if (!s.options.source_map.empty()) {
-    CASTIEL_ASSIGN(s.source_map, connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
+    CASTIEL_ASSIGN(s.source_map,
+                   connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
   auto listing = connectors::list_files(*parts.files, s.options.paths);
   if (listing.files.empty() && !listing.problems.empty()) {
@@ -141,9 +151,13 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
   CASTIEL_ASSIGN(auto tx, s.begin());
   CASTIEL_TRY(s.save_run(*tx));
   if (!resumed) {
-    CASTIEL_TRY(tx->add_flow_entry(s.run.correlation, {parts.clock->now(), std::string(kStage), "note", "import", s.run.correlation.str(),
-                                                       fmt::format("import of {} files started", s.files.size()), static_cast<std::int64_t>(s.files.size())}));
-    CASTIEL_TRY(tx->add_audit({parts.clock->now(), "user", "import.started", s.run.correlation.str(), json::serialize(s.detail["paths"])}));
+    CASTIEL_TRY(tx->add_flow_entry(
+        s.run.correlation,
+        {parts.clock->now(), std::string(kStage), "note", "import", s.run.correlation.str(),
+         fmt::format("import of {} files started", s.files.size()),
+         static_cast<std::int64_t>(s.files.size())}));
+    CASTIEL_TRY(tx->add_audit({parts.clock->now(), "user", "import.started", s.run.correlation.str(),
+                               json::serialize(s.detail["paths"])}));
     for (const auto& p : listing.problems) {
       CASTIEL_TRY(s.count(*tx, "filesFailed", 1));
       CASTIEL_TRY(s.problem(*tx, p));
@@ -153,7 +167,8 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
   return std::unique_ptr<ImportJob>(new ImportJob(std::move(state)));
 }
 
-// Reads again up to `cursor`, so that a record whose id came before it is told as a duplicate; pages end where they ended.
+// Reads again up to `cursor`, so that a record whose id came before it is told as a duplicate; pages end
+// where they ended.
 Result<> go_on_at(FileReader& reader, const connectors::Cursor& cursor) {
   for (connectors::Cursor at; at.offset < cursor.offset;) {
     CASTIEL_ASSIGN(const auto page, reader.next_page());
@@ -181,17 +196,20 @@ Result<> ImportJob::State::open_next() {
     if (!opened) {
       if (opened.error().cls != ErrorClass::permanent) return std::unexpected(opened.error());
       if (!told) {
-        // A text or picture lying beside the exports is passed over; a file that was named, or claims to hold a table, is
-        // a problem.
+        // A text or picture lying beside the exports is passed over; a file that was named, or claims to hold
+        // a table, is a problem.
         const bool named = std::ranges::find(options.paths, file.path) != options.paths.end();
-        const bool other_kind = opened.error().code == "unsupported" && !named && !claims_to_be_a_table(file.path);
+        const bool other_kind =
+            opened.error().code == "unsupported" && !named && !claims_to_be_a_table(file.path);
         CASTIEL_TRY(count(*tx, other_kind ? "filesSkipped" : "filesFailed", 1));
         CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
         if (other_kind) {
-          CASTIEL_TRY(tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", "skipped", file.path,
-                                                           "skipped: " + opened.error().describe(), 0}));
+          CASTIEL_TRY(
+              tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", "skipped",
+                                                   file.path, "skipped: " + opened.error().describe(), 0}));
         } else {
-          CASTIEL_TRY(tx->add_problem(run.correlation, {file.path, 0, opened.error().code, opened.error().describe()}));
+          CASTIEL_TRY(tx->add_problem(run.correlation,
+                                      {file.path, 0, opened.error().code, opened.error().describe()}));
         }
         CASTIEL_TRY(tx->commit());
       }
@@ -203,26 +221,30 @@ Result<> ImportJob::State::open_next() {
     const std::string how = sha256_hex(json::serialize(connectors::to_json(mapping))).substr(0, 16);
     CASTIEL_ASSIGN(const auto before, tx->imported_file(opened->sha256(), how));
     const bool ours = before && before->correlation == run.correlation;
-    // Without modification times there is no telling what a second reading would mean, so the same bytes are skipped.
+    // Without modification times there is no telling what a second reading would mean, so the same bytes are
+    // skipped.
     if (before && before->complete && (ours || (!before->dated && !options.again))) {
       if (!told) {
         CASTIEL_TRY(count(*tx, "filesSkipped", 1));
         CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
-        CASTIEL_TRY(tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", mapping.entity, file.path,
-                                                         "skipped: these bytes were imported before", before->records}));
+        CASTIEL_TRY(tx->add_flow_entry(
+            run.correlation, {parts.clock->now(), std::string(kStage), "note", mapping.entity, file.path,
+                              "skipped: these bytes were imported before", before->records}));
         CASTIEL_TRY(tx->commit());
       }
       ++next_file;
       continue;
     }
-    progress = {opened->sha256(), how, run.correlation, false, mapping.column_for("modifiedAt") != nullptr, "", 0};
+    progress = {
+        opened->sha256(), how, run.correlation, false, mapping.column_for("modifiedAt") != nullptr, "", 0};
     progress_bytes = 0;
     if (ours) {
       progress = *before;
       const auto place = parse_json(before->cursor);
       if (place && place->is_object()) {
         const auto& o = place->get_object();
-        const connectors::Cursor cursor{static_cast<std::uint64_t>(int_or(o, "offset", 0)), static_cast<std::uint64_t>(int_or(o, "line", 1)),
+        const connectors::Cursor cursor{static_cast<std::uint64_t>(int_or(o, "offset", 0)),
+                                        static_cast<std::uint64_t>(int_or(o, "line", 1)),
                                         static_cast<std::uint64_t>(int_or(o, "records", 0))};
         CASTIEL_TRY(go_on_at(*opened, cursor));
         progress_bytes = static_cast<std::uint64_t>(int_or(o, "bytes", 0));
@@ -233,11 +255,16 @@ Result<> ImportJob::State::open_next() {
       for (const auto& note : opened->recognition().notes) notes.push_back(json::value(note));
       // A step that failed after this point told of the file already, in memory.
       auto& understood = detail["understood"].get_array();
-      const auto told_before = std::ranges::find_if(understood, [&](const json::value& u) { return string_or(u.get_object(), "file") == file.path; });
+      const auto told_before = std::ranges::find_if(
+          understood, [&](const json::value& u) { return string_or(u.get_object(), "file") == file.path; });
       if (told_before != understood.end()) understood.erase(told_before);
-      understood.push_back({{"file", file.path}, {"entity", mapping.entity}, {"integration", mapping.integration},
-                                                  {"confidence", opened->recognition().confidence}, {"why", opened->recognition().why},
-                                                  {"columns", columns_json(mapping)}, {"notes", std::move(notes)}});
+      understood.push_back({{"file", file.path},
+                            {"entity", mapping.entity},
+                            {"integration", mapping.integration},
+                            {"confidence", opened->recognition().confidence},
+                            {"why", opened->recognition().why},
+                            {"columns", columns_json(mapping)},
+                            {"notes", std::move(notes)}});
       CASTIEL_TRY(save_run(*tx));
       CASTIEL_TRY(tx->commit());
     }
@@ -282,20 +309,24 @@ Result<> ImportJob::State::publish_page(storage::Transaction& tx, const connecto
       records.push_back(std::move(record));
     }
     const int n = static_cast<int>(records.size());
-    json::object data{{"integrationId", mapping.integration}, {"entityType", mapping.entity},
-                      {"importId", run.correlation.str()},    {"format", std::move(format)},
+    json::object data{{"integrationId", mapping.integration},    {"entityType", mapping.entity},
+                      {"importId", run.correlation.str()},       {"format", std::move(format)},
                       {"mapping", connectors::to_json(mapping)}, {"file", reader->path()},
                       {"observedAt", to_string(run.started_at)}, {"records", std::move(records)}};
     if (options.again) data["force"] = true;
     CASTIEL_ASSIGN([[maybe_unused]] const auto id,
                    parts.publisher->publish(tx, kStage, {run.correlation, {}},
-                                            {model::event::kDataRaw, mapping.entity, std::move(data), lane_of(tenant, mapping.integration, mapping.entity), n}));
+                                            {model::event::kDataRaw, mapping.entity, std::move(data),
+                                             lane_of(tenant, mapping.integration, mapping.entity), n}));
     CASTIEL_TRY(count(tx, "read", n));
     progress.records += n;
   }
   CASTIEL_TRY(count(tx, "bytes", static_cast<std::int64_t>(page.bytes_read - progress_bytes)));
   progress_bytes = page.bytes_read;
-  progress.cursor = json::serialize(json::object{{"offset", page.after.offset}, {"line", page.after.line}, {"records", page.after.records}, {"bytes", page.bytes_read}});
+  progress.cursor = json::serialize(json::object{{"offset", page.after.offset},
+                                                 {"line", page.after.line},
+                                                 {"records", page.after.records},
+                                                 {"bytes", page.bytes_read}});
   return {};
 }
 
@@ -316,7 +347,8 @@ Result<> ImportJob::State::publish_pages() {
   if (end) {
     progress.complete = true;
     CASTIEL_TRY(count(*tx, "filesRead", 1));
-    CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(reader->size() - std::min(reader->size(), progress_bytes))));
+    CASTIEL_TRY(count(*tx, "bytes",
+                      static_cast<std::int64_t>(reader->size() - std::min(reader->size(), progress_bytes))));
   }
   CASTIEL_TRY(tx->put_imported_file(progress));
   CASTIEL_TRY(tx->commit());
@@ -332,7 +364,8 @@ Result<> ImportJob::State::announce() {
   // An announcement whose commit was in doubt may have been kept.
   CASTIEL_ASSIGN(const auto stored, tx->import_run(run.correlation));
   const auto stored_detail = stored ? parse_json(stored->detail) : parse_json("{}");
-  if (stored_detail && stored_detail->is_object() && bool_or(stored_detail->get_object(), "announced", false)) {
+  if (stored_detail && stored_detail->is_object() &&
+      bool_or(stored_detail->get_object(), "announced", false)) {
     announced = true;
     return {};
   }
@@ -341,9 +374,13 @@ Result<> ImportJob::State::announce() {
   for (const auto& entry : ledger) {
     if (entry.stage == kStage && entry.counter == "read") records = entry.value;
   }
-  json::object data{{"importId", run.correlation.str()}, {"files", static_cast<std::int64_t>(files.size())}, {"records", records}};
-  CASTIEL_ASSIGN([[maybe_unused]] const auto id, parts.publisher->publish(*tx, kStage, {run.correlation, {}},
-                                                                          {model::event::kImportRead, run.correlation.str(), std::move(data), 0, 0}));
+  json::object data{{"importId", run.correlation.str()},
+                    {"files", static_cast<std::int64_t>(files.size())},
+                    {"records", records}};
+  CASTIEL_ASSIGN(
+      [[maybe_unused]] const auto id,
+      parts.publisher->publish(*tx, kStage, {run.correlation, {}},
+                               {model::event::kImportRead, run.correlation.str(), std::move(data), 0, 0}));
   detail["announced"] = true;
   CASTIEL_TRY(save_run(*tx));
   CASTIEL_TRY(tx->commit());

@@ -1,7 +1,7 @@
 #pragma once
-// One import of export files into a tenant: reads them page by page and publishes each page with the place to go on
-// from in one transaction (SYNC-2), so that a crash loses nothing and a second start continues. The stages do the
-// rest; the job is finished when its flow is idle.
+// One import of export files into a tenant: reads them page by page and publishes each page with the place to
+// go on from in one transaction (SYNC-2), so that a crash loses nothing and a second start continues. The
+// stages do the rest; the job is finished when its flow is idle.
 
 #include <functional>
 #include <memory>
@@ -48,7 +48,8 @@ class ImportJob {
   const TenantId& tenant() const;
 
   enum class Progress { more, waiting, all_read };
-  // Publishes the next pages; `waiting` when the stages are so far behind that reading on would only fill the disk.
+  // Publishes the next pages; `waiting` when the stages are so far behind that reading on would only fill the
+  // disk.
   Result<Progress> step();
   // True once everything the import set off is handled; then the run is recorded as done.
   Result<bool> finish_if_idle();
@@ -61,9 +62,10 @@ class ImportJob {
   std::unique_ptr<State> state_;
 };
 
-// What import runs look like from outside: the HTTP contract's import object, and the last line of `import --json`.
-// Error not_found.
-Result<json::object> import_status(const storage::Reader& reader, const CorrelationId& correlation, Timestamp now);
+// What import runs look like from outside: the HTTP contract's import object, and the last line of `import
+// --json`. Error not_found.
+Result<json::object> import_status(const storage::Reader& reader, const CorrelationId& correlation,
+                                   Timestamp now);
 Result<json::object> import_summary(const storage::Reader& reader, const CorrelationId& correlation);
 
 }  // namespace castiel::sync

@@ -10,8 +10,9 @@
 namespace castiel::sync {
 
 namespace {
-constexpr auto kIdlePoll = std::chrono::milliseconds(50);    // between looks whether the flow is idle
-constexpr auto kPauseAfterError = std::chrono::seconds(2);   // transient errors are tried again for as long as the server runs
+constexpr auto kIdlePoll = std::chrono::milliseconds(50);  // between looks whether the flow is idle
+constexpr auto kPauseAfterError =
+    std::chrono::seconds(2);  // transient errors are tried again for as long as the server runs
 }  // namespace
 
 struct ImportService::Impl {
@@ -59,7 +60,9 @@ struct ImportService::Impl {
       }
       const auto progress = job.step();
       if (!progress) {
-        log.warn("import_step_failed", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}, {"code", progress.error().code},
+        log.warn("import_step_failed", {{"tenant", job.tenant()},
+                                        {"correlationId", job.correlation()},
+                                        {"code", progress.error().code},
                                         {"message", progress.error().describe()}});
         if (progress.error().cls == ErrorClass::permanent) {
           (void)job.fail(progress.error());
@@ -77,7 +80,8 @@ struct ImportService::Impl {
   Result<CorrelationId> enqueue(std::unique_ptr<ImportJob> job) {
     std::lock_guard lock(mutex);
     const auto id = job->correlation();
-    if (std::ranges::find(active, id) != active.end()) return id;  // the same paths are being imported already
+    if (std::ranges::find(active, id) != active.end())
+      return id;  // the same paths are being imported already
     if (waiting.size() >= static_cast<std::size_t>(kMaxWaiting)) {
       return transient("too_many_imports", "too many imports are waiting: try again when some are done");
     }
@@ -94,7 +98,9 @@ ImportService::ImportService(ImportParts parts, telemetry::Log log) : impl_(std:
   for (int i = 0; i < kMaxRunning; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
 }
 
-ImportService::~ImportService() { stop(); }
+ImportService::~ImportService() {
+  stop();
+}
 
 Result<CorrelationId> ImportService::start(TenantId tenant, ImportOptions options) {
   CASTIEL_ASSIGN(auto job, ImportJob::start(impl_->parts, std::move(tenant), std::move(options)));
@@ -120,10 +126,13 @@ Result<> ImportService::resume(const TenantId& tenant) {
     options.again = bool_or(o, "again", false);
     options.time_zone = string_or(o, "timeZone", "UTC");
     options.default_currency = string_or(o, "defaultCurrency");
-    if (const auto integration = string_or(o, "integration"); !integration.empty()) options.integration = IntegrationId(integration);
+    if (const auto integration = string_or(o, "integration"); !integration.empty())
+      options.integration = IntegrationId(integration);
     auto started = start(tenant, std::move(options));
     if (!started) {
-      impl_->log.warn("import_not_resumed", {{"tenant", tenant}, {"correlationId", run.correlation}, {"code", started.error().code},
+      impl_->log.warn("import_not_resumed", {{"tenant", tenant},
+                                             {"correlationId", run.correlation},
+                                             {"code", started.error().code},
                                              {"message", started.error().describe()}});
     } else {
       impl_->log.info("import_resumed", {{"tenant", tenant}, {"correlationId", *started}});

@@ -1,6 +1,6 @@
 #pragma once
-// Runs imports in the background of a server: a bounded number at a time, each on a thread of its own, resumed after
-// a restart. Any thread may call.
+// Runs imports in the background of a server: a bounded number at a time, each on a thread of its own,
+// resumed after a restart. Any thread may call.
 
 #include <memory>
 

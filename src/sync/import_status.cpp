@@ -12,9 +12,11 @@ constexpr std::size_t kShownProblems = 100;
 constexpr std::size_t kReadFlow = 100'000;
 
 struct Counts {
-  std::int64_t files_read = 0, files_skipped = 0, files_failed = 0, bytes = 0, read = 0, mapped = 0, dead = 0, quarantined = 0, problems = 0;
-  std::map<std::string, std::map<std::string, std::int64_t>> shards;  // type, then created, updated, unchanged
-  std::map<std::string, std::int64_t> without;                        // "opportunity:account": records without that relation
+  std::int64_t files_read = 0, files_skipped = 0, files_failed = 0, bytes = 0, read = 0, mapped = 0, dead = 0,
+               quarantined = 0, problems = 0;
+  std::map<std::string, std::map<std::string, std::int64_t>>
+      shards;                                   // type, then created, updated, unchanged
+  std::map<std::string, std::int64_t> without;  // "opportunity:account": records without that relation
 };
 
 Counts count(const std::vector<storage::LedgerEntry>& ledger) {
@@ -47,14 +49,16 @@ json::object shards_json(const Counts& c) {
       const auto it = kinds.find(kind);
       return it == kinds.end() ? 0 : it->second;
     };
-    shards[type] = json::object{{"created", of("created")}, {"updated", of("updated")}, {"unchanged", of("unchanged")}};
+    shards[type] =
+        json::object{{"created", of("created")}, {"updated", of("updated")}, {"unchanged", of("unchanged")}};
   }
   return shards;
 }
 
 json::array problems_json(const std::vector<storage::Problem>& problems) {
   json::array array;
-  for (const auto& p : problems) array.push_back({{"file", p.file}, {"line", p.line}, {"code", p.code}, {"message", p.message}});
+  for (const auto& p : problems)
+    array.push_back({{"file", p.file}, {"line", p.line}, {"code", p.code}, {"message", p.message}});
   return array;
 }
 
@@ -69,7 +73,8 @@ Result<Loaded> load(const storage::Reader& reader, const CorrelationId& correlat
   if (!run) return permanent("not_found", fmt::format("there is no import {}", correlation.str()));
   CASTIEL_ASSIGN(const auto ledger, reader.ledger(correlation));
   auto detail = parse_json(run->detail);
-  return Loaded{std::move(*run), detail && detail->is_object() ? detail->get_object() : json::object(), count(ledger)};
+  return Loaded{std::move(*run), detail && detail->is_object() ? detail->get_object() : json::object(),
+                count(ledger)};
 }
 
 json::object records_json(const Counts& c) {
@@ -78,17 +83,22 @@ json::object records_json(const Counts& c) {
 
 }  // namespace
 
-Result<json::object> import_status(const storage::Reader& reader, const CorrelationId& correlation, Timestamp now) {
+Result<json::object> import_status(const storage::Reader& reader, const CorrelationId& correlation,
+                                   Timestamp now) {
   CASTIEL_ASSIGN(auto loaded, load(reader, correlation));
   auto& [run, detail, c] = loaded;
   CASTIEL_ASSIGN(const auto problems, reader.problems(correlation, kShownProblems));
   const double seconds = static_cast<double>((run.finished_at.value_or(now) - run.started_at).count()) / 1e6;
   const std::int64_t total = int_or(detail, "bytesTotal", 0);
-  json::object o{{"correlationId", correlation.str()}, {"tenant", reader.tenant().str()}, {"status", run.status}};
+  json::object o{
+      {"correlationId", correlation.str()}, {"tenant", reader.tenant().str()}, {"status", run.status}};
   o["startedAt"] = to_string(run.started_at);
   o["finishedAt"] = run.finished_at ? json::value(to_string(*run.finished_at)) : json::value(nullptr);
   o["paths"] = detail.contains("paths") ? detail["paths"] : json::array();
-  o["files"] = json::object{{"read", c.files_read}, {"skipped", c.files_skipped}, {"failed", c.files_failed}, {"total", int_or(detail, "filesTotal", 0)}};
+  o["files"] = json::object{{"read", c.files_read},
+                            {"skipped", c.files_skipped},
+                            {"failed", c.files_failed},
+                            {"total", int_or(detail, "filesTotal", 0)}};
   o["records"] = records_json(c);
   o["shards"] = shards_json(c);
   o["problems"] = problems_json(problems);
@@ -107,14 +117,16 @@ Result<json::object> import_status(const storage::Reader& reader, const Correlat
 Result<json::object> import_summary(const storage::Reader& reader, const CorrelationId& correlation) {
   CASTIEL_ASSIGN(const auto loaded, load(reader, correlation));
   const auto& [run, detail, c] = loaded;
-  CASTIEL_ASSIGN(const auto problems, reader.problems(correlation, static_cast<std::size_t>(storage::Transaction::kMaxProblems)));
+  CASTIEL_ASSIGN(const auto problems,
+                 reader.problems(correlation, static_cast<std::size_t>(storage::Transaction::kMaxProblems)));
   // What the relation stage understood loosely, or not at all.
   CASTIEL_ASSIGN(const auto flow, reader.flow(correlation, kReadFlow));
   json::array resolved, unresolved;
   for (const auto& entry : flow) {
     if (entry.kind != "note" || entry.stage != model::queue::kRelations) continue;
     if (entry.type == "resolved") resolved.push_back({{"text", entry.text}, {"count", entry.count}});
-    if (entry.type == "unresolved") unresolved.push_back({{"type", entry.id}, {"text", entry.text}, {"count", entry.count}});
+    if (entry.type == "unresolved")
+      unresolved.push_back({{"type", entry.id}, {"text", entry.text}, {"count", entry.count}});
   }
   // What a file left open and how it was read: "numbers such as 1.234 could be read in two ways".
   json::array notes;
@@ -122,24 +134,27 @@ Result<json::object> import_summary(const storage::Reader& reader, const Correla
     for (const auto& file : *understood) {
       const auto* of_file = file.is_object() ? get_array(file.get_object(), "notes") : nullptr;
       if (of_file == nullptr) continue;
-      for (const auto& note : *of_file) notes.push_back({{"file", string_or(file.get_object(), "file")}, {"message", note}});
+      for (const auto& note : *of_file)
+        notes.push_back({{"file", string_or(file.get_object(), "file")}, {"message", note}});
     }
   }
   json::object without;
   for (const auto& [what, n] : c.without) without[what] = n;
-  return json::object{{"tenant", reader.tenant().str()},
-                      {"correlationId", correlation.str()},
-                      {"files", {{"read", c.files_read}, {"skipped", c.files_skipped}, {"failed", c.files_failed}}},
-                      {"records", records_json(c)},
-                      {"shards", shards_json(c)},
-                      {"links", {{"attached", 0}, {"suggested", 0}}},
-                      {"problems", problems_json(problems)},
-                      {"problemCount", c.problems},
-                      {"notes", std::move(notes)},
-                      {"resolved", std::move(resolved)},
-                      {"unresolved", std::move(unresolved)},
-                      {"without", std::move(without)},
-                      {"seconds", static_cast<double>((run.finished_at.value_or(run.started_at) - run.started_at).count()) / 1e6}};
+  return json::object{
+      {"tenant", reader.tenant().str()},
+      {"correlationId", correlation.str()},
+      {"files", {{"read", c.files_read}, {"skipped", c.files_skipped}, {"failed", c.files_failed}}},
+      {"records", records_json(c)},
+      {"shards", shards_json(c)},
+      {"links", {{"attached", 0}, {"suggested", 0}}},
+      {"problems", problems_json(problems)},
+      {"problemCount", c.problems},
+      {"notes", std::move(notes)},
+      {"resolved", std::move(resolved)},
+      {"unresolved", std::move(unresolved)},
+      {"without", std::move(without)},
+      {"seconds",
+       static_cast<double>((run.finished_at.value_or(run.started_at) - run.started_at).count()) / 1e6}};
 }
 
 }  // namespace castiel::sync

@@ -33,7 +33,8 @@ struct Flow : testing::Test {
   ManualClock clock{parse_timestamp("2026-11-01T00:00:00Z").value()};
   SeededRandom random{1};
   IdGenerator ids{clock, random};
-  std::unique_ptr<messaging::SchemaRegistry> schemas = messaging::SchemaRegistry::create(messaging::builtin_schemas()).value();
+  std::unique_ptr<messaging::SchemaRegistry> schemas =
+      messaging::SchemaRegistry::create(messaging::builtin_schemas()).value();
   std::unique_ptr<storage::SqliteStore> store;
   std::unique_ptr<messaging::EmbeddedBroker> broker;
   messaging::Publisher publisher{*schemas, clock, ids};
@@ -60,7 +61,9 @@ struct Flow : testing::Test {
     messaging::ConsumerOptions options;
     options.queue = {std::string(queue), {std::string(type)}, 5};
     consumers.push_back(std::make_unique<messaging::Consumer>(
-        messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), &publisher, &clock, &random, &ids, {}}, options, handler));
+        messaging::ConsumerParts{
+            store.get(), broker.get(), schemas.get(), &publisher, &clock, &random, &ids, {}},
+        options, handler));
     ASSERT_TRUE(consumers.back()->declare());
   }
 
@@ -70,12 +73,14 @@ struct Flow : testing::Test {
     return any;
   }
 
-  json::object import(std::vector<std::string> paths, bool again = false, connectors::FileSystem* from = nullptr) {
+  json::object import(std::vector<std::string> paths, bool again = false,
+                      connectors::FileSystem* from = nullptr) {
     clock.advance(1h);
     sync::ImportOptions options;
     options.paths = std::move(paths);
     options.again = again;
-    auto started = sync::ImportJob::start({store.get(), &publisher, from == nullptr ? &files : from, &clock, &ids}, tenant, options);
+    auto started = sync::ImportJob::start(
+        {store.get(), &publisher, from == nullptr ? &files : from, &clock, &ids}, tenant, options);
     if (!started) {
       ADD_FAILURE() << started.error().describe();
       return {};
@@ -104,7 +109,8 @@ struct Flow : testing::Test {
 
   std::unique_ptr<storage::Reader> reader() { return store->read(tenant).value(); }
   model::Shard shard(std::string type, std::string id, std::string integration = "files") {
-    auto found = reader()->shard(model::ShardKey{std::move(type), std::move(integration), std::move(id)}).value();
+    auto found =
+        reader()->shard(model::ShardKey{std::move(type), std::move(integration), std::move(id)}).value();
     return found.value_or(model::Shard{});
   }
   Result<std::vector<model::Shard>> live_opportunities() {
@@ -129,7 +135,9 @@ struct Flow : testing::Test {
   }
 };
 
-constexpr const char* kAccounts = "Id,Name,Industry,LastModifiedDate\nA1,Acme Ltd,Tools,2026-01-01T00:00:00.000Z\nA2,Beta AG,Chips,2026-01-01T00:00:00.000Z\n";
+constexpr const char* kAccounts =
+    "Id,Name,Industry,LastModifiedDate\nA1,Acme Ltd,Tools,2026-01-01T00:00:00.000Z\nA2,Beta "
+    "AG,Chips,2026-01-01T00:00:00.000Z\n";
 constexpr const char* kDeals =
     "Id,Name,AccountId,StageName,Amount,CloseDate,LastModifiedDate\n"
     "D1,One,A1,Proposal,1000,2026-12-01,2026-02-01T00:00:00.000Z\n"
@@ -154,10 +162,12 @@ TEST_F(Flow, a_newer_record_becomes_a_version_with_its_history) {
   files.put("/x/Opportunity.csv", kDeals);
   import({"/x"});
   files.put("/y/Opportunity.csv",
-            "Id,Name,AccountId,StageName,Amount,CloseDate,LastModifiedDate\nD1,One,A1,Negotiation,800,2026-12-31,2026-04-01T00:00:00.000Z\n"
+            "Id,Name,AccountId,StageName,Amount,CloseDate,LastModifiedDate\nD1,One,A1,Negotiation,800,2026-"
+            "12-31,2026-04-01T00:00:00.000Z\n"
             "D2,Two,A2,Open again,1,2026-03-01,2026-02-01T00:00:00.000Z\n");
   const auto summary = import({"/y"});
-  const std::string integration = shard("opportunity", "D1", "salesforce").version > 0 ? "salesforce" : "files";
+  const std::string integration =
+      shard("opportunity", "D1", "salesforce").version > 0 ? "salesforce" : "files";
   EXPECT_EQ(count(summary, "opportunity", "updated"), 1);
   EXPECT_EQ(count(summary, "opportunity", "unchanged"), 1) << "an older record never overwrites a newer one";
   EXPECT_EQ(shard("opportunity", "D1", integration).version, 2);
@@ -167,7 +177,8 @@ TEST_F(Flow, a_newer_record_becomes_a_version_with_its_history) {
 }
 
 TEST_F(Flow, two_records_that_disagree_at_one_time_are_shown_and_the_first_is_kept) {
-  files.put("/x/deals.csv", "Id,Name,Stage,Amount\nD1,One,Proposal,1000\nD1,One,Proposal,9999\nD2,Two,Proposal,5\n");
+  files.put("/x/deals.csv",
+            "Id,Name,Stage,Amount\nD1,One,Proposal,1000\nD1,One,Proposal,9999\nD2,Two,Proposal,5\n");
   const auto summary = import({"/x"});
   EXPECT_EQ(records(summary, "read"), 3);
   EXPECT_EQ(records(summary, "mapped"), 2);
@@ -180,9 +191,12 @@ TEST_F(Flow, two_records_that_disagree_at_one_time_are_shown_and_the_first_is_ke
 TEST_F(Flow, names_find_their_shards_in_any_order_and_near_spelling) {
   files.put("/x/pipeline.csv",
             "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
-            "O1,Kim Lee,GTXPro,Konmatfix,Won,2016-10-20,2017-03-01,1054\nO2,Kim Lee,GTX Pro,Konmatfxi,Engaging,2016-11-20,,\n");
+            "O1,Kim Lee,GTXPro,Konmatfix,Won,2016-10-20,2017-03-01,1054\nO2,Kim Lee,GTX "
+            "Pro,Konmatfxi,Engaging,2016-11-20,,\n");
   files.put("/x/products.csv", "product,series,sales_price\nGTX Pro,GTX,4821\nMG Special,MG,55\n");
-  files.put("/x/accounts.csv", "account,sector,year_established,revenue,employees,office_location,subsidiary_of\nKonmatfix,marketing,1998,375.43,1190,United States,\n");
+  files.put("/x/accounts.csv",
+            "account,sector,year_established,revenue,employees,office_location,subsidiary_of\nKonmatfix,"
+            "marketing,1998,375.43,1190,United States,\n");
   const auto summary = import({"/x"});
   EXPECT_EQ(count(summary, "opportunity", "created"), 2);
   for (const char* id : {"O1", "O2"}) {
@@ -203,21 +217,25 @@ TEST_F(Flow, past_values_become_history_without_a_new_version) {
   files.put("/x/Opportunity.csv", kDeals);
   files.put("/x/OpportunityFieldHistory.csv",
             "Id,IsDeleted,OpportunityId,CreatedById,CreatedDate,Field,OldValue,NewValue\n"
-            "H1,false,D1,U1,2026-01-10T00:00:00.000Z,StageName,Qualification,Proposal\nH2,false,D1,U1,2026-01-20T00:00:00.000Z,CloseDate,2026-10-01,2026-12-01\n");
+            "H1,false,D1,U1,2026-01-10T00:00:00.000Z,StageName,Qualification,Proposal\nH2,false,D1,U1,2026-"
+            "01-20T00:00:00.000Z,CloseDate,2026-10-01,2026-12-01\n");
   import({"/x"});
-  const std::string integration = shard("opportunity", "D1", "salesforce").version > 0 ? "salesforce" : "files";
+  const std::string integration =
+      shard("opportunity", "D1", "salesforce").version > 0 ? "salesforce" : "files";
   const auto history = reader()->history({"opportunity", integration, "D1"}).value();
   ASSERT_EQ(history.size(), 2u);
   EXPECT_EQ(history[0].field, "stage");
   EXPECT_EQ(history[1].new_value, "2026-12-01");
   EXPECT_EQ(shard("opportunity", "D1", integration).version, 1);
   EXPECT_EQ(count(import({"/x"}), "opportunity", "updated"), 0);
-  EXPECT_EQ(reader()->history({"opportunity", integration, "D1"}).value().size(), 2u) << "known changes are not recorded twice";
+  EXPECT_EQ(reader()->history({"opportunity", integration, "D1"}).value().size(), 2u)
+      << "known changes are not recorded twice";
 }
 
 TEST_F(Flow, a_deleted_record_is_a_tombstone_and_can_come_back) {
   const auto deal = [](const char* deleted, const char* at) {
-    return std::string("Id,IsDeleted,Name,StageName,Amount,CloseDate,LastModifiedDate\nD1,") + deleted + ",One,Proposal,1000,2026-12-01," + at + "\n";
+    return std::string("Id,IsDeleted,Name,StageName,Amount,CloseDate,LastModifiedDate\nD1,") + deleted +
+           ",One,Proposal,1000,2026-12-01," + at + "\n";
   };
   files.put("/1/Opportunity.csv", deal("false", "2026-02-01T00:00:00.000Z"));
   files.put("/2/Opportunity.csv", deal("true", "2026-03-01T00:00:00.000Z"));
@@ -230,7 +248,9 @@ TEST_F(Flow, a_deleted_record_is_a_tombstone_and_can_come_back) {
 }
 
 TEST_F(Flow, bad_rows_are_named_and_the_rest_goes_on) {
-  files.put("/x/deals.csv", "Id,Name,Stage,Amount\nD1,One,Proposal,1000\nD2,Two\nD3,Three,Proposal,a lot\n,Four,Proposal,1\nD5,\"Five,Proposal,5\n");
+  files.put("/x/deals.csv",
+            "Id,Name,Stage,Amount\nD1,One,Proposal,1000\nD2,Two\nD3,Three,Proposal,a "
+            "lot\n,Four,Proposal,1\nD5,\"Five,Proposal,5\n");
   const auto summary = import({"/x"});
   EXPECT_EQ(records(summary, "read"), records(summary, "mapped") + records(summary, "deadLettered"));
   EXPECT_GE(records(summary, "mapped"), 2);
@@ -238,12 +258,15 @@ TEST_F(Flow, bad_rows_are_named_and_the_rest_goes_on) {
     EXPECT_EQ(string_or(p.get_object(), "file"), "/x/deals.csv");
     EXPECT_GT(int_or(p.get_object(), "line", 0), 0) << json::serialize(p);
   }
-  EXPECT_EQ(static_cast<std::int64_t>(reader()->dead_letters("", "", 100).value().size()), records(summary, "deadLettered"));
+  EXPECT_EQ(static_cast<std::int64_t>(reader()->dead_letters("", "", 100).value().size()),
+            records(summary, "deadLettered"));
 }
 
 TEST_F(Flow, the_maven_sales_data_lands_completely) {
   const char* given = std::getenv("CASTIEL_TEST_DATA");
-  const std::filesystem::path data = (given != nullptr ? std::filesystem::path(given) : std::filesystem::path("../shared/data")) / "crm/maven_crm";
+  const std::filesystem::path data =
+      (given != nullptr ? std::filesystem::path(given) : std::filesystem::path("../shared/data")) /
+      "crm/maven_crm";
   if (!std::filesystem::exists(data)) {
     std::puts("NOTICE: the test data folder is not present; 1 check of the Maven CRM set was not run");
     return;

@@ -13,7 +13,8 @@
 namespace castiel::functional {
 namespace {
 
-constexpr const char* kHeader = "Id,Name,StageName,Amount,CurrencyIsoCode,CloseDate,CreatedDate,LastModifiedDate\n";
+constexpr const char* kHeader =
+    "Id,Name,StageName,Amount,CurrencyIsoCode,CloseDate,CreatedDate,LastModifiedDate\n";
 constexpr std::int64_t kMemoryLimit = 300'000'000;
 
 struct Deal {
@@ -24,7 +25,8 @@ struct Deal {
   std::string modified = "2026-05-01T10:00:00.000Z";
 };
 std::string row(const Deal& d) {
-  return fmt::format("006X{:014},{},Proposal,\"{}\",EUR,{},2026-01-01T10:00:00.000Z,{}\n", d.id, d.name, d.amount, d.close, d.modified);
+  return fmt::format("006X{:014},{},Proposal,\"{}\",EUR,{},2026-01-01T10:00:00.000Z,{}\n", d.id, d.name,
+                     d.amount, d.close, d.modified);
 }
 
 using Strings = std::vector<std::string>;
@@ -40,14 +42,17 @@ class BadInput : public testing::Test {
   // A text of each deal's data by the number of its id.
   std::map<int, json::object> deals() {
     std::map<int, json::object> found;
-    for (const auto& shard : castiel({"shards", "list", "--type", "opportunity", "--tenant", "acme", "--data", data().string(), "--json"}).lines()) {
+    for (const auto& shard : castiel({"shards", "list", "--type", "opportunity", "--tenant", "acme", "--data",
+                                      data().string(), "--json"})
+                                 .lines()) {
       found[std::stoi(text(shard, "externalId").substr(4))] = shard.at("data").get_object();
     }
     return found;
   }
   // The file between two good ones: they are stored, it gives the problems.
   json::object import_between_good_ones(const Path& file) {
-    const auto done = run({folder_.write("a_good.csv", kHeader + row({901})), file, folder_.write("z_good.csv", kHeader + row({902}))});
+    const auto done = run({folder_.write("a_good.csv", kHeader + row({901})), file,
+                           folder_.write("z_good.csv", kHeader + row({902}))});
     EXPECT_EQ(done.status, 3) << done.out << done.err;
     const auto stored_deals = deals();
     EXPECT_TRUE(stored_deals.contains(901));
@@ -59,8 +64,9 @@ class BadInput : public testing::Test {
 };
 
 TEST_F(BadInput, broken_rows_are_told_and_kept_while_the_rest_is_stored) {
-  const auto file = folder_.write("broken.csv", kHeader + row({1}) + "006X2,too,few\n" + row({3}) + "006X4,\"never closed,Proposal\n" + row({5}) +
-                                                    "006X6,\xff\xfe,Proposal,1,EUR,2026-12-01,,,and,more\n" + row({7}));
+  const auto file = folder_.write(
+      "broken.csv", kHeader + row({1}) + "006X2,too,few\n" + row({3}) + "006X4,\"never closed,Proposal\n" +
+                        row({5}) + "006X6,\xff\xfe,Proposal,1,EUR,2026-12-01,,,and,more\n" + row({7}));
   const auto summary = import_between_good_ones(file);
   const auto problems = problems_of(summary, "/broken.csv");
   EXPECT_NE(std::ranges::find(problems, "wrong_field_count 3"), problems.end());
@@ -69,7 +75,8 @@ TEST_F(BadInput, broken_rows_are_told_and_kept_while_the_rest_is_stored) {
   const auto found = deals();
   for (const int id : {1, 3, 5, 7}) EXPECT_TRUE(found.contains(id)) << id;
   EXPECT_EQ(found.size(), 6u);
-  const auto letters = castiel({"dlq", "list", "--tenant", "acme", "--data", data().string(), "--json"}).lines();
+  const auto letters =
+      castiel({"dlq", "list", "--tenant", "acme", "--data", data().string(), "--json"}).lines();
   EXPECT_EQ(letters.size(), 3u);
 }
 
@@ -85,7 +92,10 @@ TEST_F(BadInput, utf16_and_windows_text_is_read) {
     i += length;
     utf16 += static_cast<char>(code & 0xFF);
     utf16 += static_cast<char>(code >> 8);
-    windows += static_cast<char>(code == 0x2013 ? 0x96 : code == 0x201E ? 0x84 : code == 0x201C ? 0x93 : code);
+    windows += static_cast<char>(code == 0x2013   ? 0x96
+                                 : code == 0x201E ? 0x84
+                                 : code == 0x201C ? 0x93
+                                                  : code);
   }
   ASSERT_EQ(run({folder_.write("wide.csv", utf16)}).status, 0);
   EXPECT_EQ(text(deals().at(11), "name"), "Größe – „Maß“");
@@ -127,17 +137,20 @@ TEST_F(BadInput, a_file_that_is_one_line_of_100_MB_is_refused_without_memory) {
 }
 
 TEST_F(BadInput, an_empty_file_is_told) {
-  EXPECT_EQ(problems_of(import_between_good_ones(folder_.write("empty.csv", "")), "/empty.csv"), Strings{"empty_file 0"});
+  EXPECT_EQ(problems_of(import_between_good_ones(folder_.write("empty.csv", "")), "/empty.csv"),
+            Strings{"empty_file 0"});
 }
 
 TEST_F(BadInput, a_binary_file_named_csv_is_told) {
   std::string bytes;
   for (int i = 0; i < 65'536; ++i) bytes += static_cast<char>(i * 7 % 256);
-  EXPECT_EQ(problems_of(import_between_good_ones(folder_.write("binary.csv", bytes)), "/binary.csv"), Strings{"binary_file 0"});
+  EXPECT_EQ(problems_of(import_between_good_ones(folder_.write("binary.csv", bytes)), "/binary.csv"),
+            Strings{"binary_file 0"});
 }
 
 TEST_F(BadInput, a_path_that_cannot_be_read_is_told) {
-  EXPECT_EQ(problems_of(import_between_good_ones(folder_.path() / "missing.csv"), "/missing.csv"), Strings{"unreadable 0"});
+  EXPECT_EQ(problems_of(import_between_good_ones(folder_.path() / "missing.csv"), "/missing.csv"),
+            Strings{"unreadable 0"});
   if (::geteuid() == 0) return;  // who may read everything is refused nothing
   const auto locked = folder_.write("locked.csv", kHeader + row({31}));
   std::filesystem::permissions(locked, std::filesystem::perms::none);
@@ -154,7 +167,9 @@ TEST_F(BadInput, a_folder_that_contains_itself_is_read_once) {
 }
 
 TEST_F(BadInput, an_id_twice_in_one_file_is_told_and_the_later_state_wins) {
-  const auto file = folder_.write("twice.csv", kHeader + row({41}) + row({42}) + row({41, "Deal", "2000", "2026-12-01", "2026-06-01T10:00:00.000Z"}));
+  const auto file =
+      folder_.write("twice.csv", kHeader + row({41}) + row({42}) +
+                                     row({41, "Deal", "2000", "2026-12-01", "2026-06-01T10:00:00.000Z"}));
   const auto done = run({file});
   EXPECT_EQ(done.status, 3);
   EXPECT_EQ(problems_of(done.last(), "/twice.csv"), Strings{"duplicate_id 4"});
@@ -163,8 +178,10 @@ TEST_F(BadInput, an_id_twice_in_one_file_is_told_and_the_later_state_wins) {
 }
 
 TEST_F(BadInput, of_two_exports_that_disagree_the_newer_state_wins_in_either_order) {
-  const auto newer = folder_.write("a/Opportunity.csv", kHeader + row({51, "New", "200", "2026-12-01", "2026-06-01T10:00:00.000Z"}));
-  const auto older = folder_.write("b/Opportunity.csv", kHeader + row({51, "Old", "100", "2026-12-01", "2026-05-01T10:00:00.000Z"}));
+  const auto newer = folder_.write(
+      "a/Opportunity.csv", kHeader + row({51, "New", "200", "2026-12-01", "2026-06-01T10:00:00.000Z"}));
+  const auto older = folder_.write(
+      "b/Opportunity.csv", kHeader + row({51, "Old", "100", "2026-12-01", "2026-05-01T10:00:00.000Z"}));
   ASSERT_EQ(run({newer, older}).status, 0);
   EXPECT_EQ(text(deals().at(51), "name"), "New");
   EXPECT_EQ(text(deals().at(51), "amount"), "200");
@@ -173,7 +190,9 @@ TEST_F(BadInput, of_two_exports_that_disagree_the_newer_state_wins_in_either_ord
 }
 
 TEST_F(BadInput, dates_nobody_means_are_told_and_left_out) {
-  const auto file = folder_.write("dates.csv", kHeader + row({61, "A", "1", "1900-01-01"}) + row({62, "B", "1", "9999-12-31"}) + row({63, "C", "1", "2026-02-30"}) + row({64}));
+  const auto file = folder_.write("dates.csv", kHeader + row({61, "A", "1", "1900-01-01"}) +
+                                                   row({62, "B", "1", "9999-12-31"}) +
+                                                   row({63, "C", "1", "2026-02-30"}) + row({64}));
   const auto done = run({file});
   EXPECT_EQ(done.status, 3);
   auto problems = problems_of(done.last(), "/dates.csv");
@@ -187,13 +206,18 @@ TEST_F(BadInput, dates_nobody_means_are_told_and_left_out) {
 }
 
 TEST_F(BadInput, amounts_in_local_notations_are_understood) {
-  const auto german = folder_.write("german.csv", kHeader + row({71, "A", "1.234,56"}) + row({72, "B", "(500)"}) + row({73, "C", "€ 1.200"}) + row({74, "D", "2.500"}));
-  const auto swiss = folder_.write("swiss.csv", kHeader + row({75, "E", "1'234.50"}) + row({76, "F", "5 or so"}) + row({78}) + row({79}) + row({80}));
+  const auto german =
+      folder_.write("german.csv", kHeader + row({71, "A", "1.234,56"}) + row({72, "B", "(500)"}) +
+                                      row({73, "C", "€ 1.200"}) + row({74, "D", "2.500"}));
+  const auto swiss =
+      folder_.write("swiss.csv", kHeader + row({75, "E", "1'234.50"}) + row({76, "F", "5 or so"}) +
+                                     row({78}) + row({79}) + row({80}));
   const auto alone = folder_.write("alone.csv", kHeader + row({77, "G", "€ 1.200"}));
   const auto done = run({german, swiss, alone});
   EXPECT_EQ(done.status, 3);
   const auto bare = run({folder_.write("bare.csv", kHeader + row({81, "H", "1.200"}))}).last();
-  EXPECT_NE(json::serialize(*find(bare, "notes")).find("could be read in two ways"), std::string::npos) << "doubt is told";
+  EXPECT_NE(json::serialize(*find(bare, "notes")).find("could be read in two ways"), std::string::npos)
+      << "doubt is told";
   EXPECT_EQ(problems_of(done.last(), "/german.csv"), Strings{});
   EXPECT_EQ(problems_of(done.last(), "/swiss.csv"), Strings{"invalid_amount 3"});
   auto found = deals();
@@ -206,20 +230,24 @@ TEST_F(BadInput, amounts_in_local_notations_are_understood) {
   EXPECT_EQ(text(found.at(77), "amount"), "1200");
 }
 
-// A full disk: a small file system where mounting is allowed, else a limit on the size of files, which refuses the same
-// writes. Both ways an import fails with words, and goes on when there is room again.
-void expect_full_disk_is_survived(const TempFolder& folder, const Path& data, Limits limits, const std::function<void()>& make_room) {
+// A full disk: a small file system where mounting is allowed, else a limit on the size of files, which
+// refuses the same writes. Both ways an import fails with words, and goes on when there is room again.
+void expect_full_disk_is_survived(const TempFolder& folder, const Path& data, Limits limits,
+                                  const std::function<void()>& make_room) {
   const auto counts = write_crm(folder, 3);
-  const Strings arguments{"import", (folder.path() / "crm").string(), "--tenant", "acme", "--data", data.string(), "--json"};
+  const Strings arguments{
+      "import", (folder.path() / "crm").string(), "--tenant", "acme", "--data", data.string(), "--json"};
   const auto full = castiel(arguments, limits, 100s);
   EXPECT_EQ(full.status, 1) << full.out << full.err;
   const auto error = full.last();
   EXPECT_TRUE(text(error, "error.code").starts_with("store_")) << json::serialize(error);
-  EXPECT_EQ(text(error, "error.message").find("--"), std::string::npos) << "the words of a person, not of the database: " << text(error, "error.message");
+  EXPECT_EQ(text(error, "error.message").find("--"), std::string::npos)
+      << "the words of a person, not of the database: " << text(error, "error.message");
   make_room();
   const auto done = castiel(arguments);
   EXPECT_EQ(done.status, 3) << done.out << done.err;
-  const auto room = castiel({"import", (folder.path() / "crm").string(), "--tenant", "acme", "--data", (folder.path() / "room").string(), "--json"});
+  const auto room = castiel({"import", (folder.path() / "crm").string(), "--tenant", "acme", "--data",
+                             (folder.path() / "room").string(), "--json"});
   EXPECT_EQ(room.status, 3);
   EXPECT_EQ(number(room.last(), "records.read"), counts.records);
   EXPECT_EQ(stored(data, "acme"), stored(folder.path() / "room", "acme"));
@@ -229,7 +257,9 @@ TEST_F(BadInput, a_disk_that_fills_up_stops_the_import_with_words_and_loses_noth
   const Path disk = folder_.path() / "disk";
   std::filesystem::create_directory(disk);
   if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=2m") == 0) {
-    expect_full_disk_is_survived(folder_, disk / "data", {}, [&] { ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=200m"), 0); });
+    expect_full_disk_is_survived(folder_, disk / "data", {}, [&] {
+      ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=200m"), 0);
+    });
     ::umount2(disk.c_str(), MNT_DETACH);
     return;
   }
@@ -256,9 +286,12 @@ TEST_F(BadInput, a_damaged_database_is_refused_with_words) {
 }
 
 TEST_F(BadInput, questions_to_a_missing_data_folder_are_refused_and_make_none) {
-  for (const Strings& command : {Strings{"deals"}, Strings{"forecast"}, Strings{"shards", "list"}, Strings{"dlq", "list"}, Strings{"trace", "import-x"}}) {
+  for (const Strings& command : {Strings{"deals"}, Strings{"forecast"}, Strings{"shards", "list"},
+                                 Strings{"dlq", "list"}, Strings{"trace", "import-x"}}) {
     Strings arguments = command;
-    for (const auto& more : {std::string("--tenant"), std::string("acme"), std::string("--data"), data().string(), std::string("--json")}) arguments.push_back(more);
+    for (const auto& more : {std::string("--tenant"), std::string("acme"), std::string("--data"),
+                             data().string(), std::string("--json")})
+      arguments.push_back(more);
     const auto done = castiel(arguments);
     EXPECT_EQ(done.status, 1) << command.front();
     EXPECT_EQ(text(done.last(), "error.code"), "no_data_folder") << command.front();

@@ -18,7 +18,8 @@ class Commands : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempFolder;
-    const auto done = castiel({"import", std::string(CASTIEL_SOURCE_DIR) + "/examples/workspace", "--tenant", "acme", "--data", data(), "--json"});
+    const auto done = castiel({"import", std::string(CASTIEL_SOURCE_DIR) + "/examples/workspace", "--tenant",
+                               "acme", "--data", data(), "--json"});
     ASSERT_EQ(done.status, 0) << done.err;
     correlation_ = new std::string(text(done.last(), "correlationId"));
   }
@@ -111,7 +112,9 @@ TEST_F(Commands, shards_are_listed_whole_got_and_explained) {
   std::set<std::string> ids;
   for (const auto& shard : all) {
     EXPECT_TRUE(ids.insert(text(shard, "id")).second);
-    for (const char* key : {"tenant", "type", "externalId", "integration", "correlationId", "createdAt", "updatedAt"}) EXPECT_FALSE(text(shard, key).empty()) << key;
+    for (const char* key :
+         {"tenant", "type", "externalId", "integration", "correlationId", "createdAt", "updatedAt"})
+      EXPECT_FALSE(text(shard, key).empty()) << key;
     EXPECT_GE(number(shard, "version"), 1);
     EXPECT_TRUE(shard.at("data").is_object());
     EXPECT_TRUE(shard.at("source").is_object());
@@ -119,14 +122,19 @@ TEST_F(Commands, shards_are_listed_whole_got_and_explained) {
   }
   const auto deals = ask({"shards", "list", "--tenant", "acme", "--type", "opportunity"}).lines();
   EXPECT_EQ(deals.size(), 204u);
-  const auto steinach = std::ranges::find_if(deals, [](const json::object& d) { return text(d, "data.name").starts_with("Steinach") && text(d, "data.status") == "open"; });
+  const auto steinach = std::ranges::find_if(deals, [](const json::object& d) {
+    return text(d, "data.name").starts_with("Steinach") && text(d, "data.status") == "open";
+  });
   ASSERT_NE(steinach, deals.end());
   const auto got = ask({"shards", "get", "--tenant", "acme", "--id", text(*steinach, "id")});
   EXPECT_EQ(got.status, 0);
   EXPECT_EQ(got.last(), *steinach);
   const auto history = ask({"shards", "history", "--tenant", "acme", "--id", text(*steinach, "id")}).lines();
-  EXPECT_EQ(std::ranges::count_if(history, [](const json::object& c) { return text(c, "field") == "closeDate"; }), 3);  // pushed three times
-  EXPECT_TRUE(std::ranges::is_sorted(history, {}, [](const json::object& c) { return text(c, "effectiveAt"); }));
+  EXPECT_EQ(
+      std::ranges::count_if(history, [](const json::object& c) { return text(c, "field") == "closeDate"; }),
+      3);  // pushed three times
+  EXPECT_TRUE(
+      std::ranges::is_sorted(history, {}, [](const json::object& c) { return text(c, "effectiveAt"); }));
   const auto none = ask({"shards", "get", "--tenant", "acme", "--id", "01J00000000000000000000000"});
   EXPECT_EQ(none.status, 1);
   EXPECT_EQ(text(none.last(), "error.code"), "not_found");
@@ -147,7 +155,8 @@ TEST_F(Commands, trace_tells_the_whole_flow_in_order) {
     last = text(item.get_object(), "at");
   }
   EXPECT_TRUE(kinds.contains("event"));
-  EXPECT_TRUE(std::ranges::any_of(items, [](const json::value& i) { return text(i.get_object(), "type") == "shard.created"; }));
+  EXPECT_TRUE(std::ranges::any_of(
+      items, [](const json::value& i) { return text(i.get_object(), "type") == "shard.created"; }));
   EXPECT_TRUE(kinds.contains("shard"));
   EXPECT_TRUE(kinds.contains("insight"));
   EXPECT_FALSE(find(trace, "ledger")->get_array().empty());
@@ -155,7 +164,8 @@ TEST_F(Commands, trace_tells_the_whole_flow_in_order) {
 }
 
 TEST_F(Commands, an_unknown_tenant_is_an_error_in_json) {
-  for (const Strings& command : {Strings{"deals"}, Strings{"forecast"}, Strings{"forecast", "backtest"}, Strings{"shards", "list"}, Strings{"dlq", "list"}}) {
+  for (const Strings& command : {Strings{"deals"}, Strings{"forecast"}, Strings{"forecast", "backtest"},
+                                 Strings{"shards", "list"}, Strings{"dlq", "list"}}) {
     Strings arguments = command;
     arguments.insert(arguments.end(), {"--tenant", "nobody"});
     const auto done = ask(arguments);
@@ -166,9 +176,11 @@ TEST_F(Commands, an_unknown_tenant_is_an_error_in_json) {
 }
 
 TEST_F(Commands, wrong_usage_ends_with_two) {
-  for (const Strings& command : {Strings{}, Strings{"dance"}, Strings{"deals"}, Strings{"shards"}, Strings{"deals", "--tenant", "acme", "--nonsense"},
-                                 Strings{"serve", "--role", "king"}, Strings{"serve", "--listen", "nowhere"}, Strings{"deals", "--tenant", "acme", "--set", "no.such=1"},
-                                 Strings{"deals", "--tenant", "acme", "--set", "tenant.timezone=Moon/Base"}}) {
+  for (const Strings& command :
+       {Strings{}, Strings{"dance"}, Strings{"deals"}, Strings{"shards"},
+        Strings{"deals", "--tenant", "acme", "--nonsense"}, Strings{"serve", "--role", "king"},
+        Strings{"serve", "--listen", "nowhere"}, Strings{"deals", "--tenant", "acme", "--set", "no.such=1"},
+        Strings{"deals", "--tenant", "acme", "--set", "tenant.timezone=Moon/Base"}}) {
     EXPECT_EQ(ask(command).status, 2) << fmt::format("{}", fmt::join(command, " "));
   }
   EXPECT_EQ(castiel({"--help"}).status, 0);
@@ -182,7 +194,9 @@ TEST(DeadLetters, are_listed_shown_replayed_and_purged) {
     arguments.insert(arguments.end(), {"--data", data, "--json"});
     return castiel(arguments);
   };
-  const auto file = folder.write("deals.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\nd-2,short\nd-3,short too\n");
+  const auto file = folder.write(
+      "deals.csv",
+      "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\nd-2,short\nd-3,short too\n");
   ASSERT_EQ(ask({"import", file.string(), "--tenant", "acme"}).status, 3);
   const auto letters = ask({"dlq", "list", "--tenant", "acme"}).lines();
   ASSERT_EQ(letters.size(), 2u);
@@ -216,7 +230,8 @@ TEST(Tenants, are_created_listed_set_and_erased_without_touching_others) {
   EXPECT_EQ(ask({"tenants", "create", "one"}).status, 0);
   EXPECT_EQ(ask({"tenants", "create", "one"}).status, 0) << "creating again changes nothing";
   EXPECT_EQ(ask({"tenants", "create", "Not One"}).status, 2);
-  const auto file = folder.write("deals.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\n");
+  const auto file =
+      folder.write("deals.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\n");
   ASSERT_EQ(ask({"import", file.string(), "--tenant", "one"}).status, 0);
   ASSERT_EQ(ask({"import", file.string(), "--tenant", "two"}).status, 0);
   const auto listed = ask({"tenants", "list"}).lines();

@@ -16,13 +16,15 @@ namespace {
 constexpr std::uint64_t kSeed = 20'261'124;
 
 std::vector<std::string> import_of(const Path& files, const Path& data) {
-  // A message in whose handling the process ended counts as tried (RETRY-5), and five tries make a dead letter. Here the
-  // same one may be in work at more kills than that, and is innocent.
-  return {"import", files.string(), "--tenant", "acme", "--data", data.string(), "--json", "--set", "mapping.max_deliveries=100"};
+  // A message in whose handling the process ended counts as tried (RETRY-5), and five tries make a dead
+  // letter. Here the same one may be in work at more kills than that, and is innocent.
+  return {"import", files.string(), "--tenant",
+          "acme",   "--data",       data.string(),
+          "--json", "--set",        "mapping.max_deliveries=100"};
 }
 
-// Whether the only import of a data folder has ended, though its process was killed before it could say so. The same
-// command would be a second import then.
+// Whether the only import of a data folder has ended, though its process was killed before it could say so.
+// The same command would be a second import then.
 bool is_done(const Path& data) {
   const auto answer = castiel({"imports", "--tenant", "acme", "--data", data.string(), "--json"});
   if (answer.status != 0) return false;  // killed before there was a tenant
@@ -35,18 +37,21 @@ bool is_done(const Path& data) {
 std::vector<std::string> comparable(const json::object& summary) {
   std::vector<std::string> same;
   for (const char* key : {"tenant", "files", "records", "shards", "links", "problemCount", "without"}) {
-    if (const auto* value = summary.if_contains(key)) same.push_back(fmt::format("{} {}", key, json::serialize(*value)));
+    if (const auto* value = summary.if_contains(key))
+      same.push_back(fmt::format("{} {}", key, json::serialize(*value)));
   }
   for (const char* key : {"problems", "resolved", "unresolved"}) {
     const auto* value = summary.if_contains(key);
     if (value == nullptr || !value->is_array()) continue;
-    for (const auto& item : value->get_array()) same.push_back(fmt::format("{} {}", key, json::serialize(item)));
+    for (const auto& item : value->get_array())
+      same.push_back(fmt::format("{} {}", key, json::serialize(item)));
   }
   std::ranges::sort(same);
   return same;
 }
 
-void expect_same(const char* what, const std::vector<std::string>& expected, const std::vector<std::string>& got) {
+void expect_same(const char* what, const std::vector<std::string>& expected,
+                 const std::vector<std::string>& got) {
   EXPECT_EQ(expected.size(), got.size()) << what;
   for (std::size_t i = 0; i < std::min(expected.size(), got.size()); ++i) {
     if (expected[i] == got[i]) continue;

@@ -12,17 +12,21 @@ namespace castiel::functional {
 
 namespace {
 
-constexpr const char* kStages[] = {"Prospecting", "Qualification", "Proposal", "Negotiation", "Closed Won", "Closed Lost"};
+constexpr const char* kStages[] = {"Prospecting", "Qualification", "Proposal",
+                                   "Negotiation", "Closed Won",    "Closed Lost"};
 
 // Days of 2025 and 2026, as far as needed: each month has at least 28.
 std::string date(int day) {
   const int month = day / 28;
   return fmt::format("{}-{:02}-{:02}", 2025 + month / 12, month % 12 + 1, day % 28 + 1);
 }
-std::string time(int day, int minute) { return fmt::format("{}T{:02}:{:02}:00.000Z", date(day), minute / 60 % 24, minute % 60); }
+std::string time(int day, int minute) {
+  return fmt::format("{}T{:02}:{:02}:00.000Z", date(day), minute / 60 % 24, minute % 60);
+}
 
 // The ids of shards in a value are replaced by what they name at the source.
-json::value with_names(const json::value& value, const std::map<std::string, std::string, std::less<>>& names) {
+json::value with_names(const json::value& value,
+                       const std::map<std::string, std::string, std::less<>>& names) {
   if (const auto* text = value.if_string()) {
     const auto it = names.find(std::string_view(*text));
     return it == names.end() ? value : json::value(it->second);
@@ -50,18 +54,23 @@ CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape
   CrmCounts counts;
   std::string users = "Id,Name,FirstName,LastName,Email,Team__c,IsActive,LastModifiedDate\n";
   for (int i = 0; i < shape.users; ++i) {
-    users += fmt::format("005U{:014},User {},User,{},user{}@seller.example,Team {},true,{}\n", i, i, i, i, i % 3, time(10, i));
+    users += fmt::format("005U{:014},User {},User,{},user{}@seller.example,Team {},true,{}\n", i, i, i, i,
+                         i % 3, time(10, i));
   }
   std::string accounts = "Id,Name,Website,Industry,BillingCity,OwnerId,CreatedDate,LastModifiedDate\n";
   for (int i = 0; i < shape.accounts; ++i) {
-    accounts += fmt::format("001A{:014},\"Company {}, Inc.\",https://company{}.example,Industry {},City,005U{:014},{},{}\n", i, i, i, i % 7,
-                            below(shape.users), time(20, i), time(30 + i % 100, i));
+    accounts += fmt::format(
+        "001A{:014},\"Company {}, Inc.\",https://company{}.example,Industry {},City,005U{:014},{},{}\n", i, i,
+        i, i % 7, below(shape.users), time(20, i), time(30 + i % 100, i));
   }
   std::string products = "Id,Name,ProductCode,Family,IsActive,LastModifiedDate\n";
-  for (int i = 0; i < shape.products; ++i) products += fmt::format("01tP{:014},Product {},P-{},Family {},true,{}\n", i, i, i, i % 4, time(5, i));
+  for (int i = 0; i < shape.products; ++i)
+    products += fmt::format("01tP{:014},Product {},P-{},Family {},true,{}\n", i, i, i, i % 4, time(5, i));
   counts.records += shape.users + shape.accounts + shape.products;
 
-  std::string deals = "Id,AccountId,Name,StageName,Amount,CurrencyIsoCode,CloseDate,IsClosed,IsWon,OwnerId,CreatedDate,LastModifiedDate\n";
+  std::string deals =
+      "Id,AccountId,Name,StageName,Amount,CurrencyIsoCode,CloseDate,IsClosed,IsWon,OwnerId,CreatedDate,"
+      "LastModifiedDate\n";
   std::string history = "Id,OpportunityId,CreatedById,CreatedDate,Field,OldValue,NewValue\n";
   int change = 0;
   for (int i = 0; i < shape.opportunities; ++i) {
@@ -71,28 +80,38 @@ CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape
       continue;
     }
     if (shape.bad_rows && i % 131 == 17) {
-      deals += fmt::format("006B{:014},001A{:014},Deal {},Proposal,100,EUR,{},false,false,005U{:014},{},{},one,more\n", i, 0, i, date(400), 0, time(40, i), time(50, i));
+      deals += fmt::format(
+          "006B{:014},001A{:014},Deal {},Proposal,100,EUR,{},false,false,005U{:014},{},{},one,more\n", i, 0,
+          i, date(400), 0, time(40, i), time(50, i));
       ++counts.records, ++counts.lost;
       continue;
     }
     if (shape.bad_rows && i % 61 == 60) {  // a deal once more, far below its first row, with another amount
-      deals += fmt::format("006D{:014},001A{:014},Twice,Proposal,7,EUR,{},false,false,005U{:014},{},{}\n", i - 58, 0, date(400), 0, time(40, i), time(29, i));
+      deals += fmt::format("006D{:014},001A{:014},Twice,Proposal,7,EUR,{},false,false,005U{:014},{},{}\n",
+                           i - 58, 0, date(400), 0, time(40, i), time(29, i));
       ++counts.records;
     }
     const int created = 30 + below(300), stage = below(6);
-    const std::string amount = shape.bad_rows && i % 89 == 5 ? "about a lot" : fmt::format("{}.{:02}", 1000 + below(90'000), below(100));
-    deals += fmt::format("006D{:014},001A{:014},\"Deal {}\nin two lines\",{},{},EUR,{},{},{},005U{:014},{},{}\n", i, below(shape.accounts), i, kStages[stage],
-                         amount, date(created + 30 + below(90)), stage >= 4, stage == 4, below(shape.users), time(created, i), time(created + 20, i));
+    const std::string amount = shape.bad_rows && i % 89 == 5
+                                   ? "about a lot"
+                                   : fmt::format("{}.{:02}", 1000 + below(90'000), below(100));
+    deals +=
+        fmt::format("006D{:014},001A{:014},\"Deal {}\nin two lines\",{},{},EUR,{},{},{},005U{:014},{},{}\n",
+                    i, below(shape.accounts), i, kStages[stage], amount, date(created + 30 + below(90)),
+                    stage >= 4, stage == 4, below(shape.users), time(created, i), time(created + 20, i));
     ++counts.records;
     for (int c = 0; c < shape.changes_each; ++c, ++change) {
       const bool money = c % 2 == 1;
-      history += fmt::format("017H{:014},006D{:014},005U{:014},{},{},{},{}\n", change, i, below(shape.users), time(created + 1 + c, i + c),
-                             money ? "Amount" : "StageName", money ? "900.5" : "Prospecting", money ? fmt::format("{}.0", 1000 + below(5000)) : kStages[1 + below(3)]);
+      history += fmt::format("017H{:014},006D{:014},005U{:014},{},{},{},{}\n", change, i, below(shape.users),
+                             time(created + 1 + c, i + c), money ? "Amount" : "StageName",
+                             money ? "900.5" : "Prospecting",
+                             money ? fmt::format("{}.0", 1000 + below(5000)) : kStages[1 + below(3)]);
       ++counts.records;
     }
   }
   if (shape.bad_rows) {
-    history += "017HX,,005U00000000000000,2025-05-05T10:00:00.000Z,StageName,Proposal,Negotiation\n";  // of no deal
+    history +=
+        "017HX,,005U00000000000000,2025-05-05T10:00:00.000Z,StageName,Proposal,Negotiation\n";  // of no deal
     ++counts.records, ++counts.lost;
   }
   folder.write("crm/User.csv", users);
@@ -109,7 +128,9 @@ Stored stored(const Path& data, const std::string& tenant) {
   EXPECT_EQ(shards.status, 0) << shards.err;
   const auto lines = shards.lines();
   std::map<std::string, std::string, std::less<>> names;
-  for (const auto& shard : lines) names[text(shard, "id")] = fmt::format("{}:{}:{}", text(shard, "integration"), text(shard, "type"), text(shard, "externalId"));
+  for (const auto& shard : lines)
+    names[text(shard, "id")] =
+        fmt::format("{}:{}:{}", text(shard, "integration"), text(shard, "type"), text(shard, "externalId"));
   EXPECT_EQ(names.size(), lines.size()) << "a shard is listed twice";
   for (auto shard : lines) {
     const std::string id = text(shard, "id");
@@ -121,19 +142,22 @@ Stored stored(const Path& data, const std::string& tenant) {
     all.shards.push_back(json::serialize(with_names(shard, names)));
   }
   std::set<std::string> identities;
-  for (const auto& [id, name] : names) EXPECT_TRUE(identities.insert(name).second) << name << " is stored twice";
+  for (const auto& [id, name] : names)
+    EXPECT_TRUE(identities.insert(name).second) << name << " is stored twice";
   std::ranges::sort(all.shards);
   auto letters = castiel({"dlq", "list", "--tenant", tenant, "--data", data.string(), "--json"});
   EXPECT_EQ(letters.status, 0) << letters.err;
   for (const auto& letter : letters.lines()) {
     const auto* pointer = find(letter, "pointer");
-    all.dead_letters.push_back(fmt::format("{} {} {}", text(letter, "code"), text(letter, "key"), pointer != nullptr ? json::serialize(*pointer) : ""));
+    all.dead_letters.push_back(fmt::format("{} {} {}", text(letter, "code"), text(letter, "key"),
+                                           pointer != nullptr ? json::serialize(*pointer) : ""));
   }
   std::ranges::sort(all.dead_letters);
   // Histories come from a server: a process for each shard would take minutes.
   Server server(data);
   for (const auto& [id, name] : names) {
-    if (name.find(":opportunity:") == std::string::npos && name.find(":account:") == std::string::npos) continue;
+    if (name.find(":opportunity:") == std::string::npos && name.find(":account:") == std::string::npos)
+      continue;
     const auto answer = server.get(fmt::format("/api/v1/shards/{}/history?tenant={}&limit=500", id, tenant));
     EXPECT_EQ(answer.status, 200) << answer.body;
     const auto page = answer.object();

@@ -1,5 +1,6 @@
 #pragma once
-// A sales organisation's exports, invented from a seed; and a tenant's stored state in a form that two runs share.
+// A sales organisation's exports, invented from a seed; and a tenant's stored state in a form that two runs
+// share.
 
 #include <cstdint>
 #include <string>
@@ -15,7 +16,8 @@ struct CrmShape {
   int products = 20;
   int opportunities = 1200;
   int changes_each = 2;
-  bool bad_rows = true;  // now and then one with too few fields, too many, an amount that is none, or the id of an earlier one
+  bool bad_rows = true;  // now and then one with too few fields, too many, an amount that is none, or the id
+                         // of an earlier one
 };
 
 struct CrmCounts {
@@ -26,8 +28,8 @@ struct CrmCounts {
 // Writes User.csv, Account.csv, Product2.csv, Opportunity.csv, OpportunityFieldHistory.csv into `folder`/crm.
 CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape = {});
 
-// What is stored, without what may differ between two imports of the same files (ids of shards, correlation ids, times
-// of recording): a sorted line for each shard, change and dead letter.
+// What is stored, without what may differ between two imports of the same files (ids of shards, correlation
+// ids, times of recording): a sorted line for each shard, change and dead letter.
 struct Stored {
   std::vector<std::string> shards;
   std::vector<std::string> changes;

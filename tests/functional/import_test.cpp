@@ -11,7 +11,8 @@ namespace castiel::functional {
 namespace {
 
 constexpr std::uint64_t kSeed = 7;
-constexpr CrmShape kSmall{.accounts = 20, .users = 4, .products = 5, .opportunities = 60, .changes_each = 2, .bad_rows = false};
+constexpr CrmShape kSmall{
+    .accounts = 20, .users = 4, .products = 5, .opportunities = 60, .changes_each = 2, .bad_rows = false};
 
 class Import : public testing::Test {
  protected:
@@ -79,7 +80,9 @@ TEST_F(Import, of_dated_files_a_second_time_changes_nothing_and_counts_the_uncha
 }
 
 TEST_F(Import, of_undated_files_a_second_time_skips_them_until_forced) {
-  const auto deals = folder_.write("deals.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\nd-2,Two,Proposal,200,2026-12-01\n");
+  const auto deals = folder_.write("deals.csv",
+                                   "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\nd-2,"
+                                   "Two,Proposal,200,2026-12-01\n");
   EXPECT_EQ(number(run({deals}).last(), "shards.opportunity.created"), 2);
   const auto second = run({deals});
   EXPECT_EQ(second.status, 0);
@@ -94,26 +97,39 @@ TEST_F(Import, of_undated_files_a_second_time_skips_them_until_forced) {
 }
 
 TEST_F(Import, of_a_later_export_updates_what_changed_and_keeps_its_history) {
-  constexpr const char* kHeader = "Id,Name,StageName,Amount,CurrencyIsoCode,CloseDate,CreatedDate,LastModifiedDate\n";
+  constexpr const char* kHeader =
+      "Id,Name,StageName,Amount,CurrencyIsoCode,CloseDate,CreatedDate,LastModifiedDate\n";
   const auto row = [](const char* stage, int amount, const char* modified) {
-    return fmt::format("006X00000000000001,One,{},{},EUR,2026-12-01,2026-01-01T10:00:00.000Z,{}\n", stage, amount, modified);
+    return fmt::format("006X00000000000001,One,{},{},EUR,2026-12-01,2026-01-01T10:00:00.000Z,{}\n", stage,
+                       amount, modified);
   };
-  ASSERT_EQ(run({folder_.write("may/Opportunity.csv", kHeader + row("Proposal", 100, "2026-05-01T10:00:00.000Z"))}).status, 0);
-  const auto june = run({folder_.write("june/Opportunity.csv", kHeader + row("Negotiation", 150, "2026-06-01T10:00:00.000Z"))}).last();
+  ASSERT_EQ(
+      run({folder_.write("may/Opportunity.csv", kHeader + row("Proposal", 100, "2026-05-01T10:00:00.000Z"))})
+          .status,
+      0);
+  const auto june = run({folder_.write("june/Opportunity.csv",
+                                       kHeader + row("Negotiation", 150, "2026-06-01T10:00:00.000Z"))})
+                        .last();
   EXPECT_EQ(number(june, "shards.opportunity.updated"), 1);
   // An older export that comes late changes nothing.
-  const auto april = run({folder_.write("april/Opportunity.csv", kHeader + row("Qualification", 50, "2026-04-01T10:00:00.000Z"))}).last();
+  const auto april = run({folder_.write("april/Opportunity.csv",
+                                        kHeader + row("Qualification", 50, "2026-04-01T10:00:00.000Z"))})
+                         .last();
   expect_nothing_new(april);
-  const auto shard = castiel({"shards", "list", "--tenant", "acme", "--data", data().string(), "--json"}).last();
+  const auto shard =
+      castiel({"shards", "list", "--tenant", "acme", "--data", data().string(), "--json"}).last();
   EXPECT_EQ(text(shard, "data.stage"), "Negotiation");
   EXPECT_EQ(text(shard, "data.amount"), "150");
   EXPECT_EQ(number(shard, "version"), 2);
-  const auto history = castiel({"shards", "history", "--tenant", "acme", "--data", data().string(), "--id", text(shard, "id"), "--json"}).lines();
+  const auto history = castiel({"shards", "history", "--tenant", "acme", "--data", data().string(), "--id",
+                                text(shard, "id"), "--json"})
+                           .lines();
   const auto has = [&](std::string_view field, std::string_view from, std::string_view to) {
     return std::ranges::any_of(history, [&](const json::object& c) {
       const auto* was = find(c, "from");
       const auto* is = find(c, "to");
-      return text(c, "field") == field && was->is_string() && was->get_string() == from && is->is_string() && is->get_string() == to;
+      return text(c, "field") == field && was->is_string() && was->get_string() == from && is->is_string() &&
+             is->get_string() == to;
     });
   };
   EXPECT_TRUE(has("stage", "Proposal", "Negotiation"));
@@ -121,8 +137,10 @@ TEST_F(Import, of_a_later_export_updates_what_changed_and_keeps_its_history) {
 }
 
 TEST_F(Import, says_by_its_exit_status_how_it_went) {
-  const auto good = folder_.write("good.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\n");
-  const auto flawed = folder_.write("flawed.csv", "Id,Name,StageName,Amount,CloseDate\nd-2,Two,Proposal,200,2026-12-01\nd-3,Three\n");
+  const auto good =
+      folder_.write("good.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\n");
+  const auto flawed = folder_.write(
+      "flawed.csv", "Id,Name,StageName,Amount,CloseDate\nd-2,Two,Proposal,200,2026-12-01\nd-3,Three\n");
   EXPECT_EQ(run({good}).status, 0);
   EXPECT_EQ(run({flawed}).status, 3);
   const auto missing = run({folder_.path() / "missing.csv"});
@@ -130,17 +148,21 @@ TEST_F(Import, says_by_its_exit_status_how_it_went) {
   EXPECT_EQ(text(missing.last(), "error.code"), "unreadable");
   EXPECT_EQ(run({}).status, 2);
   EXPECT_EQ(castiel({"import", good.string(), "--data", data().string()}).status, 2) << "no tenant";
-  EXPECT_EQ(castiel({"import", good.string(), "--tenant", "Not A Name", "--data", data().string()}).status, 2);
+  EXPECT_EQ(castiel({"import", good.string(), "--tenant", "Not A Name", "--data", data().string()}).status,
+            2);
   EXPECT_EQ(run({good}, {"--no-such-option"}).status, 2);
 }
 
 TEST_F(Import, takes_a_source_map) {
   const auto odd = folder_.write("odd.csv", "foo,bar,baz\no-1,First deal,1200\n");
   EXPECT_EQ(run({odd}).status, 3);
-  const auto map = folder_.write("map.yaml", "files:\n  - match: \"odd.csv\"\n    entity: opportunity\n    columns: {foo: id, bar: name, baz: amount}\n");
+  const auto map = folder_.write("map.yaml",
+                                 "files:\n  - match: \"odd.csv\"\n    entity: opportunity\n    columns: "
+                                 "{foo: id, bar: name, baz: amount}\n");
   const auto done = run({odd}, {"--source-map", map.string()});
   EXPECT_EQ(done.status, 0) << done.err << done.out;
-  const auto shard = castiel({"shards", "list", "--tenant", "acme", "--data", data().string(), "--json"}).last();
+  const auto shard =
+      castiel({"shards", "list", "--tenant", "acme", "--data", data().string(), "--json"}).last();
   EXPECT_EQ(text(shard, "externalId"), "o-1");
   EXPECT_EQ(text(shard, "data.name"), "First deal");
   EXPECT_EQ(text(shard, "data.amount"), "1200");

@@ -14,20 +14,26 @@ namespace {
 using Strings = std::vector<std::string>;
 constexpr Millis kDrain = 8s;
 
-std::string example() { return std::string(CASTIEL_SOURCE_DIR) + "/examples/workspace"; }
+std::string example() {
+  return std::string(CASTIEL_SOURCE_DIR) + "/examples/workspace";
+}
 Finished import_into(const Path& data, const std::string& files) {
   return castiel({"import", files, "--tenant", "acme", "--data", data.string(), "--json"});
 }
-Finished shards_of(const Path& data) { return castiel({"shards", "list", "--tenant", "acme", "--data", data.string(), "--json"}); }
+Finished shards_of(const Path& data) {
+  return castiel({"shards", "list", "--tenant", "acme", "--data", data.string(), "--json"});
+}
 
 TEST(Serve, becomes_ready_answers_and_drains) {
   TempFolder folder;
   Server server(folder.path() / "data");
-  for (const char* probe : {"live", "ready", "startup"}) EXPECT_EQ(server.get(fmt::format("/health/{}", probe)).status, 200) << probe;
+  for (const char* probe : {"live", "ready", "startup"})
+    EXPECT_EQ(server.get(fmt::format("/health/{}", probe)).status, 200) << probe;
   const auto metrics = server.get("/metrics");
   EXPECT_EQ(metrics.status, 200);
   EXPECT_NE(metrics.body.find("# TYPE castiel_queue_messages gauge"), std::string::npos);
-  EXPECT_NE(metrics.body.find("castiel_queue_messages{queue=\"integration_data_raw\",state=\"ready\"} 0"), std::string::npos);
+  EXPECT_NE(metrics.body.find("castiel_queue_messages{queue=\"integration_data_raw\",state=\"ready\"} 0"),
+            std::string::npos);
   const auto document = server.get("/api/v1/openapi.json");
   EXPECT_EQ(text(document.object(), "openapi").substr(0, 3), "3.1");
   EXPECT_EQ(server.get("/").status, 200);
@@ -59,8 +65,11 @@ TEST(Serve, imports_through_its_socket_and_answers_of_it) {
   std::string cursor;
   int pages = 0;
   do {
-    const auto page = server.get("/api/v1/deals?tenant=acme&limit=10" + (cursor.empty() ? "" : "&cursor=" + cursor)).object();
-    for (const auto& deal : find(page, "items")->get_array()) EXPECT_TRUE(ids.insert(text(deal.get_object(), "id")).second);
+    const auto page =
+        server.get("/api/v1/deals?tenant=acme&limit=10" + (cursor.empty() ? "" : "&cursor=" + cursor))
+            .object();
+    for (const auto& deal : find(page, "items")->get_array())
+      EXPECT_TRUE(ids.insert(text(deal.get_object(), "id")).second);
     cursor = page.at("next").is_string() ? text(page, "next") : "";
     ++pages;
   } while (!cursor.empty() && pages < 10);
@@ -74,10 +83,12 @@ TEST(Serve, imports_through_its_socket_and_answers_of_it) {
   // The command line asks the same server, and has it do its work.
   EXPECT_EQ(castiel({"tenants", "create", "other", "--data", data.string(), "--json"}).status, 0);
   EXPECT_EQ(castiel({"tenants", "list", "--data", data.string(), "--json"}).lines().size(), 2u);
-  EXPECT_EQ(castiel({"dlq", "list", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(), 0u);
+  EXPECT_EQ(castiel({"dlq", "list", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(),
+            0u);
   EXPECT_EQ(castiel({"trace", id, "--data", data.string(), "--json"}).status, 0);
   EXPECT_EQ(castiel({"deals", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(), 34u);
-  const auto refused = castiel({"import", (folder.path() / "missing.csv").string(), "--tenant", "acme", "--data", data.string(), "--json"});
+  const auto refused = castiel({"import", (folder.path() / "missing.csv").string(), "--tenant", "acme",
+                                "--data", data.string(), "--json"});
   EXPECT_EQ(refused.status, 1);
   EXPECT_EQ(text(refused.last(), "error.code"), "unreadable");
   server.process().signal(SIGTERM);
@@ -88,8 +99,13 @@ TEST(Serve, gives_problem_details) {
   TempFolder folder;
   const Path data = folder.path() / "data";
   Server server(data);
-  ASSERT_EQ(castiel({"import", folder.write("d.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\n").string(), "--tenant", "acme", "--data",
-                     data.string()}).status, 0);
+  ASSERT_EQ(
+      castiel({"import",
+               folder.write("d.csv", "Id,Name,StageName,Amount,CloseDate\nd-1,One,Proposal,100,2026-12-01\n")
+                   .string(),
+               "--tenant", "acme", "--data", data.string()})
+          .status,
+      0);
   const auto expect_problem = [&](const std::string& target, int status, const std::string& code) {
     const auto answer = server.get(target);
     EXPECT_EQ(answer.status, status) << target << " " << answer.body;
@@ -97,7 +113,8 @@ TEST(Serve, gives_problem_details) {
     const auto problem = answer.object();
     EXPECT_EQ(number(problem, "status"), status);
     EXPECT_EQ(text(problem, "code"), code) << target;
-    for (const char* key : {"type", "title", "detail", "instance"}) EXPECT_FALSE(text(problem, key).empty()) << key;
+    for (const char* key : {"type", "title", "detail", "instance"})
+      EXPECT_FALSE(text(problem, key).empty()) << key;
   };
   expect_problem("/api/v1/deals?tenant=nobody", 404, "unknown_tenant");
   expect_problem("/api/v1/deals", 400, "invalid_parameter");
@@ -105,17 +122,21 @@ TEST(Serve, gives_problem_details) {
   expect_problem("/api/v1/shards?tenant=acme&cursor=%25%25", 400, "invalid_cursor");
   expect_problem("/api/v1/shards/none?tenant=acme", 404, "not_found");
   expect_problem("/api/v1/nothing", 404, "not_found");
-  const auto from_outside = http(server.port(), "/api/v1/imports?tenant=acme", {.method = "POST", .body = R"({"paths":["/etc"]})"});
+  const auto from_outside =
+      http(server.port(), "/api/v1/imports?tenant=acme", {.method = "POST", .body = R"({"paths":["/etc"]})"});
   EXPECT_GE(from_outside.status, 403) << "imports are started on the local socket only";
   EXPECT_LE(from_outside.status, 404);
-  const auto bad = http(data / "castiel.sock", "/api/v1/imports?tenant=acme", {.method = "POST", .body = R"({"paths":["relative"]})"});
+  const auto bad = http(data / "castiel.sock", "/api/v1/imports?tenant=acme",
+                        {.method = "POST", .body = R"({"paths":["relative"]})"});
   EXPECT_EQ(bad.status, 400) << bad.body;
 }
 
 TEST(Serve, answers_to_its_own_names_only) {
   TempFolder folder;
   Server server(folder.path() / "data");
-  EXPECT_EQ(http(server.port(), "/api/v1/tenants", {.host = fmt::format("localhost:{}", server.port())}).status, 200);
+  EXPECT_EQ(
+      http(server.port(), "/api/v1/tenants", {.host = fmt::format("localhost:{}", server.port())}).status,
+      200);
   const auto rebound = http(server.port(), "/api/v1/tenants", {.host = "evil.example"});
   EXPECT_GE(rebound.status, 400);
   EXPECT_LT(rebound.status, 500);
@@ -125,7 +146,8 @@ TEST(Serve, answers_to_its_own_names_only) {
 TEST(Serve, refuses_a_public_address) {
   TempFolder folder;
   for (const char* address : {"0.0.0.0:0", "[::]:0", "192.0.2.1:8080"}) {
-    const auto done = castiel({"serve", "--data", (folder.path() / "data").string(), "--listen", address}, {}, 10s);
+    const auto done =
+        castiel({"serve", "--data", (folder.path() / "data").string(), "--listen", address}, {}, 10s);
     EXPECT_EQ(done.status, 1) << address;
     EXPECT_NE(done.err.find("public_bind_refused"), std::string::npos) << done.err;
   }
@@ -135,17 +157,21 @@ TEST(Serve, refuses_a_data_folder_that_another_server_uses) {
   TempFolder folder;
   const Path data = folder.path() / "data";
   Server server(data);
-  const auto second = castiel({"serve", "--data", data.string(), "--listen", fmt::format("127.0.0.1:{}", free_port())}, {}, 10s);
+  const auto second = castiel(
+      {"serve", "--data", data.string(), "--listen", fmt::format("127.0.0.1:{}", free_port())}, {}, 10s);
   EXPECT_EQ(second.status, 1);
   EXPECT_NE(second.err.find("data_folder_in_use"), std::string::npos) << second.err;
   EXPECT_EQ(server.get("/health/ready").status, 200);
-  EXPECT_EQ(http(data / "castiel.sock", "/health/ready").status, 200) << "the first one's socket is left alone";
+  EXPECT_EQ(http(data / "castiel.sock", "/health/ready").status, 200)
+      << "the first one's socket is left alone";
 }
 
 TEST(Serve, refuses_a_port_that_is_taken) {
   TempFolder folder;
   Server server(folder.path() / "one");
-  const auto second = castiel({"serve", "--data", (folder.path() / "two").string(), "--listen", fmt::format("127.0.0.1:{}", server.port())}, {}, 10s);
+  const auto second = castiel({"serve", "--data", (folder.path() / "two").string(), "--listen",
+                               fmt::format("127.0.0.1:{}", server.port())},
+                              {}, 10s);
   EXPECT_EQ(second.status, 1);
   EXPECT_NE(second.err.find(fmt::format("{}", server.port())), std::string::npos) << second.err;
 }
@@ -159,11 +185,15 @@ TEST(Serve, resumes_by_itself_the_import_that_a_stop_or_a_kill_cut_short) {
     std::string id;
     {
       Server server(data);
-      const auto started = http(data / "castiel.sock", "/api/v1/imports?tenant=acme",
-                                {.method = "POST", .body = json::serialize(json::object{{"paths", {(folder.path() / "crm").string()}}})});
+      const auto started =
+          http(data / "castiel.sock", "/api/v1/imports?tenant=acme",
+               {.method = "POST",
+                .body = json::serialize(json::object{{"paths", {(folder.path() / "crm").string()}}})});
       ASSERT_EQ(started.status, 202) << started.body;
       id = text(started.object(), "correlationId");
-      ASSERT_TRUE(eventually([&] { return number(server.get("/api/v1/imports/" + id + "?tenant=acme").object(), "records.mapped") > 0; }));
+      ASSERT_TRUE(eventually([&] {
+        return number(server.get("/api/v1/imports/" + id + "?tenant=acme").object(), "records.mapped") > 0;
+      }));
       server.process().signal(number_of_signal);
       const auto end = server.process().finish(kDrain);
       if (number_of_signal == SIGTERM) {
@@ -171,7 +201,9 @@ TEST(Serve, resumes_by_itself_the_import_that_a_stop_or_a_kill_cut_short) {
       }
     }
     Server server(data);
-    ASSERT_TRUE(eventually([&] { return text(server.get("/api/v1/imports/" + id + "?tenant=acme").object(), "status") == "done"; }));
+    ASSERT_TRUE(eventually([&] {
+      return text(server.get("/api/v1/imports/" + id + "?tenant=acme").object(), "status") == "done";
+    }));
     const auto summary = server.get("/api/v1/imports/" + id + "/summary?tenant=acme").object();
     EXPECT_EQ(number(summary, "records.read"), counts.records);
     EXPECT_EQ(number(summary, "records.mapped") + number(summary, "records.deadLettered"), counts.records);

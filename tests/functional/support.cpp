@@ -30,17 +30,22 @@ std::string binary() {
   return named != nullptr ? named : CASTIEL_BINARY_PATH;
 }
 
-Answer exchange(int socket, const sockaddr* address, socklen_t size, const std::string& host, const std::string& target, const Ask& ask) {
+Answer exchange(int socket, const sockaddr* address, socklen_t size, const std::string& host,
+                const std::string& target, const Ask& ask) {
   Answer answer;
   constexpr timeval kLimit{30, 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &kLimit, sizeof kLimit);
   if (::connect(socket, address, size) == 0) {
-    const std::string request = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-                                            ask.method, target, ask.host.empty() ? host : ask.host, ask.body.size(), ask.body);
+    const std::string request = fmt::format(
+        "{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: "
+        "application/json\r\nContent-Length: {}\r\n\r\n{}",
+        ask.method, target, ask.host.empty() ? host : ask.host, ask.body.size(), ask.body);
     std::string all;
-    if (::send(socket, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    if (::send(socket, request.data(), request.size(), MSG_NOSIGNAL) ==
+        static_cast<ssize_t>(request.size())) {
       char buffer[16384];
-      for (ssize_t got; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;) all.append(buffer, static_cast<std::size_t>(got));
+      for (ssize_t got; (got = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
+        all.append(buffer, static_cast<std::size_t>(got));
     }
     const auto end = all.find("\r\n\r\n");
     if (all.starts_with("HTTP/1.1 ") && end != std::string::npos) {
@@ -67,7 +72,8 @@ json::value parsed(std::string_view text) {
 
 TempFolder::TempFolder() {
   std::string name = (std::filesystem::temp_directory_path() / "castiel-functional-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::filesystem::filesystem_error("mkdtemp", name, std::error_code(errno, std::generic_category()));
+  if (::mkdtemp(name.data()) == nullptr)
+    throw std::filesystem::filesystem_error("mkdtemp", name, std::error_code(errno, std::generic_category()));
   path_ = name;
 }
 
@@ -101,24 +107,30 @@ std::vector<json::object> Finished::lines() const {
 json::object Finished::last() const {
   auto all = lines();
   if (all.empty()) {
-    ADD_FAILURE() << "no line on standard output; status " << status << ", signal " << signal << "; standard error: " << err.substr(0, 2000);
+    ADD_FAILURE() << "no line on standard output; status " << status << ", signal " << signal
+                  << "; standard error: " << err.substr(0, 2000);
     return {};
   }
   return all.back();
 }
 
 Process::Process(const std::vector<std::string>& arguments, Limits limits) {
-  const std::string program = binary(), out = (output_.path() / "out").string(), err = (output_.path() / "err").string();
+  const std::string program = binary(), out = (output_.path() / "out").string(),
+                    err = (output_.path() / "err").string();
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   pid_ = ::fork();
   if (pid_ == 0) {
-    // Between fork and exec only what is safe there. A test program that is killed takes its processes with it.
+    // Between fork and exec only what is safe there. A test program that is killed takes its processes with
+    // it.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int in_fd = ::open("/dev/null", O_RDONLY);
-    const int out_fd = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), err_fd = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (in_fd < 0 || out_fd < 0 || err_fd < 0 || ::dup2(in_fd, 0) < 0 || ::dup2(out_fd, 1) < 0 || ::dup2(err_fd, 2) < 0) ::_exit(126);
+    const int out_fd = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600),
+              err_fd = ::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (in_fd < 0 || out_fd < 0 || err_fd < 0 || ::dup2(in_fd, 0) < 0 || ::dup2(out_fd, 1) < 0 ||
+        ::dup2(err_fd, 2) < 0)
+      ::_exit(126);
     if (limits.file_bytes) {
       const rlimit most{*limits.file_bytes, *limits.file_bytes};
       ::signal(SIGXFSZ, SIG_IGN);
@@ -143,11 +155,14 @@ bool Process::ended_within(Millis limit) {
   return ::poll(&end, 1, static_cast<int>(limit.count())) == 1;
 }
 
-void Process::signal(int number) const { ::kill(pid_, number); }
+void Process::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 Finished Process::finish(Millis limit) {
   if (!ended_within(limit)) {
-    ADD_FAILURE() << "the process did not end within " << limit.count() << " ms; standard error: " << errors_so_far().substr(0, 2000);
+    ADD_FAILURE() << "the process did not end within " << limit.count()
+                  << " ms; standard error: " << errors_so_far().substr(0, 2000);
     signal(SIGKILL);
   }
   Finished finished;
@@ -163,9 +178,13 @@ Finished Process::finish(Millis limit) {
   return finished;
 }
 
-std::string Process::errors_so_far() const { return read_text(output_.path() / "err"); }
+std::string Process::errors_so_far() const {
+  return read_text(output_.path() / "err");
+}
 
-Finished castiel(const std::vector<std::string>& arguments, Limits limits, Millis limit) { return Process(arguments, limits).finish(limit); }
+Finished castiel(const std::vector<std::string>& arguments, Limits limits, Millis limit) {
+  return Process(arguments, limits).finish(limit);
+}
 
 bool eventually(const std::function<bool()>& condition, Millis limit) {
   constexpr auto kBetween = 10ms;
@@ -189,14 +208,17 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-json::object Answer::object() const { return parsed(body).get_object(); }
+json::object Answer::object() const {
+  return parsed(body).get_object();
+}
 
 Answer http(std::uint16_t port, const std::string& target, const Ask& ask) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
-  return exchange(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), reinterpret_cast<const sockaddr*>(&address), sizeof address,
+  return exchange(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                  reinterpret_cast<const sockaddr*>(&address), sizeof address,
                   fmt::format("127.0.0.1:{}", port), target, ask);
 }
 
@@ -204,20 +226,26 @@ Answer http(const Path& socket, const std::string& target, const Ask& ask) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  return exchange(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), reinterpret_cast<const sockaddr*>(&address), sizeof address, "localhost", target, ask);
+  return exchange(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                  reinterpret_cast<const sockaddr*>(&address), sizeof address, "localhost", target, ask);
 }
 
 namespace {
-std::vector<std::string> serve_arguments(const Path& data, std::uint16_t port, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"serve", "--data", data.string(), "--listen", fmt::format("127.0.0.1:{}", port)};
+std::vector<std::string> serve_arguments(const Path& data, std::uint16_t port,
+                                         const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{"serve", "--data", data.string(), "--listen",
+                                     fmt::format("127.0.0.1:{}", port)};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
 }  // namespace
 
-Server::Server(const Path& data, const std::vector<std::string>& more) : port_(free_port()), process_(serve_arguments(data, port_, more)) {
-  const bool ready = eventually([&] { return process_.ended_within(0ms) || get("/health/ready").status == 200; });
-  if (!ready || process_.ended_within(0ms)) ADD_FAILURE() << "the server is not ready: " << process_.errors_so_far();
+Server::Server(const Path& data, const std::vector<std::string>& more)
+    : port_(free_port()), process_(serve_arguments(data, port_, more)) {
+  const bool ready =
+      eventually([&] { return process_.ended_within(0ms) || get("/health/ready").status == 200; });
+  if (!ready || process_.ended_within(0ms))
+    ADD_FAILURE() << "the server is not ready: " << process_.errors_so_far();
 }
 
 const json::value* find(const json::object& object, std::string_view path) {
@@ -259,7 +287,8 @@ std::vector<std::string> problems_of(const json::object& summary, std::string_vi
   }
   for (const auto& item : problems->get_array()) {
     const auto& problem = item.get_object();
-    if (text(problem, "file").ends_with(file)) found.push_back(fmt::format("{} {}", text(problem, "code"), number(problem, "line")));
+    if (text(problem, "file").ends_with(file))
+      found.push_back(fmt::format("{} {}", text(problem, "code"), number(problem, "line")));
   }
   return found;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What the functional tests share: the binary as a process, folders that go away, JSON of its output, HTTP by hand.
-// Each test owns its folders and processes; one thread.
+// What the functional tests share: the binary as a process, folders that go away, JSON of its output, HTTP by
+// hand. Each test owns its folders and processes; one thread.
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -48,15 +48,18 @@ struct Finished {
   std::string err;
   std::int64_t peak_memory = 0;  // bytes resident at most
 
-  std::vector<json::object> lines() const;  // of standard output; fails the test when one is not a JSON object
-  json::object last() const;                // the last of them
+  std::vector<json::object> lines()
+      const;                  // of standard output; fails the test when one is not a JSON object
+  json::object last() const;  // the last of them
 };
 
 struct Limits {
-  std::optional<rlim_t> file_bytes;  // RLIMIT_FSIZE, with SIGXFSZ ignored: writing more fails as on a full disk
+  std::optional<rlim_t>
+      file_bytes;  // RLIMIT_FSIZE, with SIGXFSZ ignored: writing more fails as on a full disk
 };
 
-// The binary with arguments, its output caught in files. A process that still runs is killed by the destructor.
+// The binary with arguments, its output caught in files. A process that still runs is killed by the
+// destructor.
 class Process {
  public:
   explicit Process(const std::vector<std::string>& arguments, Limits limits = {});

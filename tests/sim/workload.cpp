@@ -318,7 +318,8 @@ Expected expect(const TenantWork& work) {
           ++wave.read;
           // A page that the process died with is taken apart: only the record that kills ends for it.
           const auto behaviour = work.behaviours.find(row->key);
-          const bool deadly = behaviour != work.behaviours.end() && behaviour->second.kind == Behaviour::Kind::deadly_for_ever;
+          const bool deadly = behaviour != work.behaviours.end() &&
+                              behaviour->second.kind == Behaviour::Kind::deadly_for_ever;
           if (row->lost || (!row->dead.empty() && !deadly)) {
             bury(row->dead, 1);
             continue;

@@ -154,9 +154,11 @@ Result<> replay(Services& services, const Call& call, const TenantId& tenant, co
   if (letter->state != "dead")
     return permanent("conflict", fmt::format("dead letter {} is {} already", id, letter->state));
   // A row that was no record never became a message; what is kept of it is the row.
-  if (const auto event = parse_json(letter->payload); !event || !event->is_object() || !event->get_object().contains("specversion")) {
-    return permanent("conflict", fmt::format("dead letter {} cannot be replayed, it never became a message: correct {} and import the file again", id,
-                                             letter->pointer.empty() ? "its source" : letter->pointer));
+  if (const auto event = parse_json(letter->payload);
+      !event || !event->is_object() || !event->get_object().contains("specversion")) {
+    return permanent("conflict", fmt::format("dead letter {} cannot be replayed, it never became a message: "
+                                             "correct {} and import the file again",
+                                             id, letter->pointer.empty() ? "its source" : letter->pointer));
   }
   CASTIEL_TRY(tx->set_dead_letter_state(id, "replayed"));
   const storage::OutgoingMessage message{services.ids.next(),         letter->type,

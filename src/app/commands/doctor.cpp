@@ -20,19 +20,23 @@ int doctor(const GlobalOptions& global, const Environment& environment) {
   auto options = program_options(global, environment, false);
   checks.push_back({"configuration", options.has_value(), options ? "read" : options.error().describe()});
   if (options) {
-    struct statvfs disk {};
+    struct statvfs disk{};
     std::filesystem::path folder = options->data;
     std::error_code ignored;
     if (!std::filesystem::exists(folder, ignored)) folder = std::filesystem::absolute(folder).parent_path();
     const bool measured = ::statvfs(folder.c_str(), &disk) == 0;
     const std::uint64_t free = measured ? static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize : 0;
-    checks.push_back({"disk", measured && free > kLowDiskBytes, measured ? fmt::format("{:.1f} GB free", static_cast<double>(free) / 1e9) : "cannot be measured"});
+    checks.push_back(
+        {"disk", measured && free > kLowDiskBytes,
+         measured ? fmt::format("{:.1f} GB free", static_cast<double>(free) / 1e9) : "cannot be measured"});
     options->create = false;
     auto backend = Backend::open(std::move(*options), environment.clock, environment.random);
     if (!backend) {
       checks.push_back({"data", backend.error().code == "no_data_folder", backend.error().describe()});
     } else {
-      checks.push_back({"data", true, backend->local() != nullptr ? "readable; no server is running" : "in use by a running server that answers"});
+      checks.push_back({"data", true,
+                        backend->local() != nullptr ? "readable; no server is running"
+                                                    : "in use by a running server that answers"});
       const auto queues = backend->run("queues", {});
       std::int64_t waiting = 0, dead = 0;
       if (queues) {
@@ -42,8 +46,10 @@ int doctor(const GlobalOptions& global, const Environment& environment) {
           dead += int_or(q, "deadLetters", 0);
         }
       }
-      checks.push_back({"queues", queues.has_value(), queues ? fmt::format("{} messages waiting", waiting) : queues.error().describe()});
-      checks.push_back({"dead letters", dead == 0, fmt::format("{} open{}", dead, dead > 0 ? ": castiel dlq list" : "")});
+      checks.push_back({"queues", queues.has_value(),
+                        queues ? fmt::format("{} messages waiting", waiting) : queues.error().describe()});
+      checks.push_back(
+          {"dead letters", dead == 0, fmt::format("{} open{}", dead, dead > 0 ? ": castiel dlq list" : "")});
     }
   }
   bool all = true;

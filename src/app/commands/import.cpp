@@ -49,16 +49,20 @@ class ProgressBar {
     next_ = clock_->monotonic() + kRedraw;
     const auto* bytes = get_object(status, "bytes");
     const auto* records = get_object(status, "records");
-    const double total = static_cast<double>(int_or(*bytes, "total", 0)), read = static_cast<double>(int_or(*bytes, "read", 0));
+    const double total = static_cast<double>(int_or(*bytes, "total", 0)),
+                 read = static_cast<double>(int_or(*bytes, "read", 0));
     const double share = total > 0 ? std::min(1.0, read / total) : 1.0;
     constexpr int kWidth = 28;
     const int filled = static_cast<int>(share * kWidth);
     std::string bar;
     for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
     const auto* remaining = status.if_contains("remaining");
-    const std::string left = remaining != nullptr && remaining->is_double() ? fmt::format("  {:.0f} s left", remaining->get_double()) : "";
-    fmt::print(stderr, "\r\033[K{} {:3.0f} %  {} of {}  {} records  {:.0f}/s{}", bar, share * 100, human_bytes(read), human_bytes(total),
-               int_or(*records, "mapped", 0), status.at("rate").is_double() ? status.at("rate").get_double() : 0.0, left);
+    const std::string left = remaining != nullptr && remaining->is_double()
+                                 ? fmt::format("  {:.0f} s left", remaining->get_double())
+                                 : "";
+    fmt::print(stderr, "\r\033[K{} {:3.0f} %  {} of {}  {} records  {:.0f}/s{}", bar, share * 100,
+               human_bytes(read), human_bytes(total), int_or(*records, "mapped", 0),
+               status.at("rate").is_double() ? status.at("rate").get_double() : 0.0, left);
     std::fflush(stderr);
     drawn_ = true;
   }
@@ -77,30 +81,39 @@ class ProgressBar {
 void print_summary(const json::object& s) {
   const auto& files = s.at("files").get_object();
   const auto& records = s.at("records").get_object();
-  fmt::print("Import {} into tenant {}: {} files read, {} skipped, {} failed; {} records read, {} mapped, {} dead letters; {:.1f} s\n",
-             string_or(s, "correlationId"), string_or(s, "tenant"), int_or(files, "read", 0), int_or(files, "skipped", 0), int_or(files, "failed", 0),
-             int_or(records, "read", 0), int_or(records, "mapped", 0), int_or(records, "deadLettered", 0), s.at("seconds").to_number<double>());
+  fmt::print(
+      "Import {} into tenant {}: {} files read, {} skipped, {} failed; {} records read, {} mapped, {} dead "
+      "letters; {:.1f} s\n",
+      string_or(s, "correlationId"), string_or(s, "tenant"), int_or(files, "read", 0),
+      int_or(files, "skipped", 0), int_or(files, "failed", 0), int_or(records, "read", 0),
+      int_or(records, "mapped", 0), int_or(records, "deadLettered", 0), s.at("seconds").to_number<double>());
   for (const auto& [type, counts] : s.at("shards").get_object()) {
     const auto& c = counts.get_object();
-    fmt::print("  {:<14} {:>8} created {:>8} updated {:>8} unchanged\n", std::string_view(type), int_or(c, "created", 0), int_or(c, "updated", 0),
-               int_or(c, "unchanged", 0));
+    fmt::print("  {:<14} {:>8} created {:>8} updated {:>8} unchanged\n", std::string_view(type),
+               int_or(c, "created", 0), int_or(c, "updated", 0), int_or(c, "unchanged", 0));
   }
   if (const auto* resolved = get_array(s, "resolved"); resolved != nullptr && !resolved->empty()) {
     fmt::print("Names understood in another spelling:\n");
-    for (const auto& item : *resolved) fmt::print("  {} ({} times)\n", string_or(item.get_object(), "text"), int_or(item.get_object(), "count", 0));
+    for (const auto& item : *resolved)
+      fmt::print("  {} ({} times)\n", string_or(item.get_object(), "text"),
+                 int_or(item.get_object(), "count", 0));
   }
   if (const auto* unresolved = get_array(s, "unresolved"); unresolved != nullptr && !unresolved->empty()) {
     fmt::print("Names that lead nowhere yet:\n");
     for (const auto& item : *unresolved) {
-      fmt::print("  {} {} ({} times)\n", string_or(item.get_object(), "type"), string_or(item.get_object(), "text"), int_or(item.get_object(), "count", 0));
+      fmt::print("  {} {} ({} times)\n", string_or(item.get_object(), "type"),
+                 string_or(item.get_object(), "text"), int_or(item.get_object(), "count", 0));
     }
   }
   if (const auto* without = get_object(s, "without")) {
-    for (const auto& [what, n] : *without) fmt::print("  {} {} without {}\n", n.to_number<std::int64_t>(), std::string(what).substr(0, what.find(':')), std::string(what).substr(what.find(':') + 1));
+    for (const auto& [what, n] : *without)
+      fmt::print("  {} {} without {}\n", n.to_number<std::int64_t>(),
+                 std::string(what).substr(0, what.find(':')), std::string(what).substr(what.find(':') + 1));
   }
   if (const auto* notes = get_array(s, "notes"); notes != nullptr && !notes->empty()) {
     fmt::print("Worth a look:\n");
-    for (const auto& item : *notes) fmt::print("  {}: {}\n", string_or(item.get_object(), "file"), string_or(item.get_object(), "message"));
+    for (const auto& item : *notes)
+      fmt::print("  {}: {}\n", string_or(item.get_object(), "file"), string_or(item.get_object(), "message"));
   }
   const auto& problems = s.at("problems").get_array();
   if (problems.empty()) return;
@@ -108,9 +121,11 @@ void print_summary(const json::object& s) {
   for (std::size_t i = 0; i < std::min(problems.size(), kShownProblems); ++i) {
     const auto& p = problems[i].get_object();
     const auto line = int_or(p, "line", 0);
-    fmt::print("  {}{}: {}: {}\n", string_or(p, "file"), line > 0 ? fmt::format(":{}", line) : "", string_or(p, "code"), string_or(p, "message"));
+    fmt::print("  {}{}: {}: {}\n", string_or(p, "file"), line > 0 ? fmt::format(":{}", line) : "",
+               string_or(p, "code"), string_or(p, "message"));
   }
-  if (problems.size() > kShownProblems) fmt::print("  … and {} more: castiel import --json lists them\n", problems.size() - kShownProblems);
+  if (problems.size() > kShownProblems)
+    fmt::print("  … and {} more: castiel import --json lists them\n", problems.size() - kShownProblems);
 }
 
 int finish(const json::object& summary, const GlobalOptions& global) {
@@ -124,7 +139,8 @@ int finish(const json::object& summary, const GlobalOptions& global) {
   return kDone;
 }
 
-Result<json::object> run_here(Program& program, const TenantId& tenant, sync::ImportOptions options, ProgressBar& bar) {
+Result<json::object> run_here(Program& program, const TenantId& tenant, sync::ImportOptions options,
+                              ProgressBar& bar) {
   const auto& clock = program.clock();
   CASTIEL_TRY(program.store().create_tenant(tenant, Deadline::after(clock, kWriteDeadline)));
   {
@@ -186,7 +202,8 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
   return sync::import_summary(*reader, job->correlation());
 }
 
-Result<json::object> run_there(Backend& backend, const Clock& clock, const TenantId& tenant, const sync::ImportOptions& options, ProgressBar& bar) {
+Result<json::object> run_there(Backend& backend, const Clock& clock, const TenantId& tenant,
+                               const sync::ImportOptions& options, ProgressBar& bar) {
   api::Call call;
   call.parameters.add("tenant", tenant.str());
   json::array paths;
@@ -215,7 +232,8 @@ Result<json::object> run_there(Backend& backend, const Clock& clock, const Tenan
   return summary.get_object();
 }
 
-int run_import(const GlobalOptions& global, const Environment& environment, const ImportArguments& arguments) {
+int run_import(const GlobalOptions& global, const Environment& environment,
+               const ImportArguments& arguments) {
   const auto tenant = parse_tenant_id(global.tenant);
   if (!tenant) return fail(tenant.error(), global.json);
   sync::ImportOptions options;
@@ -232,7 +250,12 @@ int run_import(const GlobalOptions& global, const Environment& environment, cons
   }
   if (!arguments.source_map.empty()) {
     std::ifstream in(arguments.source_map);
-    if (!in) return fail({"unreadable", fmt::format("the source map '{}' cannot be read", arguments.source_map), ErrorClass::permanent, {}}, global.json);
+    if (!in)
+      return fail({"unreadable",
+                   fmt::format("the source map '{}' cannot be read", arguments.source_map),
+                   ErrorClass::permanent,
+                   {}},
+                  global.json);
     options.source_map.assign(std::istreambuf_iterator<char>(in), {});
     options.source_map_name = arguments.source_map;
   }
@@ -253,7 +276,8 @@ int run_import(const GlobalOptions& global, const Environment& environment, cons
 }  // namespace
 
 void add_import(Cli& cli) {
-  auto* command = cli.app.add_subcommand("import", "read exports, run the whole flow until idle, print a summary");
+  auto* command =
+      cli.app.add_subcommand("import", "read exports, run the whole flow until idle, print a summary");
   command->footer(
       "Examples:\n"
       "  castiel import ~/exports --tenant acme\n"
@@ -264,10 +288,15 @@ void add_import(Cli& cli) {
   auto arguments = std::make_shared<ImportArguments>();
   command->add_option("paths", arguments->paths, "files and folders")->required();
   command->add_option("--tenant", cli.global.tenant, "tenant; made when it does not exist")->required();
-  command->add_option("--source-map", arguments->source_map, "YAML file that says which column is which field");
-  command->add_option("--integration", arguments->integration, "name of the source, instead of the recognised one");
-  command->add_flag("--again", arguments->again, "read files that were imported before once more, and let their values win");
-  command->callback([&cli, arguments] { cli.chosen = [&cli, arguments] { return run_import(cli.global, cli.environment, *arguments); }; });
+  command->add_option("--source-map", arguments->source_map,
+                      "YAML file that says which column is which field");
+  command->add_option("--integration", arguments->integration,
+                      "name of the source, instead of the recognised one");
+  command->add_flag("--again", arguments->again,
+                    "read files that were imported before once more, and let their values win");
+  command->callback([&cli, arguments] {
+    cli.chosen = [&cli, arguments] { return run_import(cli.global, cli.environment, *arguments); };
+  });
 }
 
 }  // namespace castiel::app

@@ -1,4 +1,5 @@
-// Commands that ask: deals, forecast, shards, trace, dlq. Each is an operation of the API with a way to print it.
+// Commands that ask: deals, forecast, shards, trace, dlq. Each is an operation of the API with a way to print
+// it.
 
 #include <fmt/format.h>
 
@@ -22,7 +23,8 @@ std::string money(const json::value* value) {
   const auto exact = Decimal::parse(*amount);
   std::string text = exact ? exact->normalized().str() : std::string(*amount);
   auto whole = std::min(text.find('.'), text.size());
-  for (auto at = static_cast<std::ptrdiff_t>(whole) - 3; at > (text.starts_with('-') ? 1 : 0); at -= 3) text.insert(static_cast<std::size_t>(at), ",");
+  for (auto at = static_cast<std::ptrdiff_t>(whole) - 3; at > (text.starts_with('-') ? 1 : 0); at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
   const auto currency = string_or(*object, "currency", "unknown");
   return currency == "unknown" ? text : text + " " + currency;
 }
@@ -53,27 +55,35 @@ std::string fit(std::string_view text, std::size_t width) {
 void print_deal(const json::object& d) {
   const auto* probability = get_object(d, "probability");
   const auto* risk = get_object(d, "risk");
-  fmt::print("{}{}{:>18}  {}  {:>4.0f} %  ", fit(string_or(d, "name"), 34), fit(string_or(d, "stage", "–"), 20), money(d.if_contains("amount")),
-             fit(string_or(d, "closeDate", "–"), 10), probability == nullptr ? 0 : number(*probability, "value") * 100);
-  fmt::print("risk {:>3.0f}  {}\n", risk == nullptr ? 0 : number(*risk, "score"), fit(name_of(d, "owner"), 18));
+  fmt::print("{}{}{:>18}  {}  {:>4.0f} %  ", fit(string_or(d, "name"), 34),
+             fit(string_or(d, "stage", "–"), 20), money(d.if_contains("amount")),
+             fit(string_or(d, "closeDate", "–"), 10),
+             probability == nullptr ? 0 : number(*probability, "value") * 100);
+  fmt::print("risk {:>3.0f}  {}\n", risk == nullptr ? 0 : number(*risk, "score"),
+             fit(name_of(d, "owner"), 18));
   if (risk != nullptr) {
     if (const auto* factors = get_array(*risk, "factors")) {
       for (const auto& f : *factors) {
         if (!f.is_object()) continue;
-        fmt::print("    {:>+4.0f}  {}\n", number(f.get_object(), "points"), string_or(f.get_object(), "detail"));
+        fmt::print("    {:>+4.0f}  {}\n", number(f.get_object(), "points"),
+                   string_or(f.get_object(), "detail"));
       }
     }
   }
   if (const auto* steps = get_array(d, "recommendations")) {
     for (const auto& r : *steps) {
-      if (r.is_object()) fmt::print("     →   {}: {}\n", string_or(r.get_object(), "title"), string_or(r.get_object(), "reason"));
+      if (r.is_object())
+        fmt::print("     →   {}: {}\n", string_or(r.get_object(), "title"),
+                   string_or(r.get_object(), "reason"));
     }
   }
 }
 
 void print_forecast(const json::object& f) {
-  fmt::print("Forecast as of {} ({}), in {}\n", string_or(f, "asOf"), string_or(f, "asOfReason"), string_or(f, "currency"));
-  fmt::print("{:<10} {:<22} {:>16} {:>6} {:>16} {:>16} {:>16} {:>16}\n", "period", "", "won", "open", "weighted", "P10", "P50", "P90");
+  fmt::print("Forecast as of {} ({}), in {}\n", string_or(f, "asOf"), string_or(f, "asOfReason"),
+             string_or(f, "currency"));
+  fmt::print("{:<10} {:<22} {:>16} {:>6} {:>16} {:>16} {:>16} {:>16}\n", "period", "", "won", "open",
+             "weighted", "P10", "P50", "P90");
   if (const auto* items = get_array(f, "items")) {
     for (const auto& item : *items) {
       const auto& row = item.get_object();
@@ -81,14 +91,16 @@ void print_forecast(const json::object& f) {
         const auto* inner = get_object(row, key);
         return inner == nullptr ? std::string("–") : string_or(*inner, "amount", "–");
       };
-      fmt::print("{:<10} {}{:>16} {:>6} {:>16} {:>16} {:>16} {:>16}\n", string_or(row, "period"), fit(string_or(row, "group"), 22), amount("won"),
-                 int_or(row, "open", 0), amount("weighted"), amount("p10"), amount("p50"), amount("p90"));
+      fmt::print("{:<10} {}{:>16} {:>6} {:>16} {:>16} {:>16} {:>16}\n", string_or(row, "period"),
+                 fit(string_or(row, "group"), 22), amount("won"), int_or(row, "open", 0), amount("weighted"),
+                 amount("p10"), amount("p50"), amount("p90"));
     }
   }
   if (const auto* quality = get_object(f, "quality")) {
     fmt::print("Model: {} closed deals, {} won", int_or(*quality, "n", 0), int_or(*quality, "won", 0));
     if (const auto* brier = quality->if_contains("brier"); brier != nullptr && brier->is_number()) {
-      fmt::print(", Brier {:.3f} (base rate {:.3f}), calibration error {:.3f}", number(*quality, "brier"), number(*quality, "baseRateBrier"), number(*quality, "ece"));
+      fmt::print(", Brier {:.3f} (base rate {:.3f}), calibration error {:.3f}", number(*quality, "brier"),
+                 number(*quality, "baseRateBrier"), number(*quality, "ece"));
     }
     fmt::print("\n{}\n", string_or(*quality, "note"));
   }
@@ -103,8 +115,9 @@ void print_backtest(const json::object& b) {
         const auto* inner = get_object(row, key);
         return inner == nullptr ? std::string("–") : string_or(*inner, "amount", "–");
       };
-      fmt::print("{:<22} {:<10} {:>14} {:>14} {:>14} {:>14}  {}\n", string_or(row, "asOf"), string_or(row, "period"), amount("p10"), amount("p50"), amount("p90"),
-                 amount("actual"), bool_or(row, "inside", false) ? "inside" : "outside");
+      fmt::print("{:<22} {:<10} {:>14} {:>14} {:>14} {:>14}  {}\n", string_or(row, "asOf"),
+                 string_or(row, "period"), amount("p10"), amount("p50"), amount("p90"), amount("actual"),
+                 bool_or(row, "inside", false) ? "inside" : "outside");
     }
   }
   fmt::print("{}\n", string_or(b, "note"));
@@ -115,8 +128,8 @@ void print_trace(const json::object& t) {
   if (const auto* items = get_array(t, "items")) {
     for (const auto& item : *items) {
       const auto& row = item.get_object();
-      fmt::print("  {}  {}{}{}{}\n", fit(string_or(row, "at"), 27), fit(string_or(row, "stage"), 22), fit(string_or(row, "kind"), 12), fit(string_or(row, "type"), 24),
-                 string_or(row, "text"));
+      fmt::print("  {}  {}{}{}{}\n", fit(string_or(row, "at"), 27), fit(string_or(row, "stage"), 22),
+                 fit(string_or(row, "kind"), 12), fit(string_or(row, "type"), 24), string_or(row, "text"));
     }
   }
 }
@@ -184,20 +197,23 @@ int run_query(const GlobalOptions& global, const Environment& environment, const
 struct QueryCommand {
   CLI::App* app;
   std::shared_ptr<Query> query;
-  QueryCommand& option(const std::string& name, const std::string& parameter, const std::string& help, bool required = false) {
+  QueryCommand& option(const std::string& name, const std::string& parameter, const std::string& help,
+                       bool required = false) {
     auto* added = app->add_option(name, query->arguments[parameter], help);
     if (required) added->required();
     return *this;
   }
 };
 
-QueryCommand add_query(Cli& cli, CLI::App& parent, const std::string& name, const std::string& help, Query query, bool tenant_required = true) {
+QueryCommand add_query(Cli& cli, CLI::App& parent, const std::string& name, const std::string& help,
+                       Query query, bool tenant_required = true) {
   auto shared = std::make_shared<Query>(std::move(query));
   auto* app = parent.add_subcommand(name, help);
   auto* tenant = app->add_option("--tenant", cli.global.tenant, "tenant");
   if (tenant_required) tenant->required();
   app->callback([&cli, app, shared] {
-    if (!app->get_subcommands().empty()) return;  // a command's callback runs after its subcommand's: `forecast backtest` is no forecast
+    if (!app->get_subcommands().empty())
+      return;  // a command's callback runs after its subcommand's: `forecast backtest` is no forecast
     cli.chosen = [&cli, shared] { return run_query(cli.global, cli.environment, *shared); };
   });
   return {app, shared};
@@ -206,7 +222,8 @@ QueryCommand add_query(Cli& cli, CLI::App& parent, const std::string& name, cons
 }  // namespace
 
 void add_queries(Cli& cli) {
-  auto deals = add_query(cli, cli.app, "deals", "open opportunities: probability, risk with factors, next steps, evidence",
+  auto deals = add_query(cli, cli.app, "deals",
+                         "open opportunities: probability, risk with factors, next steps, evidence",
                          {"deals", {{"detail", "true"}}, true, print_deal});
   deals.option("--as-of", "asOf", "date to look from, YYYY-MM-DD")
       .option("--owner", "owner", "only this owner's")
@@ -214,39 +231,60 @@ void add_queries(Cli& cli) {
       .option("--status", "status", "open (default), won, lost or all")
       .option("--risk", "risk", "high, medium or low")
       .option("--sort", "sort", "-risk (default), probability, -amount, closeDate, name, …");
-  deals.app->footer("Examples:\n  castiel deals --tenant acme\n  castiel deals --tenant acme --owner 'Kim Lee' --json");
+  deals.app->footer(
+      "Examples:\n  castiel deals --tenant acme\n  castiel deals --tenant acme --owner 'Kim Lee' --json");
 
-  auto forecast = add_query(cli, cli.app, "forecast", "what will be won: P10, P50 and P90 beside the weighted pipeline",
-                            {"forecast", {}, false, print_forecast}, false);
+  auto forecast =
+      add_query(cli, cli.app, "forecast", "what will be won: P10, P50 and P90 beside the weighted pipeline",
+                {"forecast", {}, false, print_forecast}, false);
   forecast.option("--period", "period", "2017-Q4, 2017-11 or 2017; default the current period and the next")
       .option("--by", "by", "owner or team")
       .option("--as-of", "asOf", "date to look from, YYYY-MM-DD");
-  forecast.app->footer("Examples:\n  castiel forecast --tenant acme\n  castiel forecast --tenant acme --period 2026-Q4 --by owner\n  castiel forecast backtest --tenant acme");
-  add_query(cli, *forecast.app, "backtest", "past forecasts against what came", {"forecast.backtest", {}, false, print_backtest});
+  forecast.app->footer(
+      "Examples:\n  castiel forecast --tenant acme\n  castiel forecast --tenant acme --period 2026-Q4 --by "
+      "owner\n  castiel forecast backtest --tenant acme");
+  add_query(cli, *forecast.app, "backtest", "past forecasts against what came",
+            {"forecast.backtest", {}, false, print_backtest});
   forecast.app->require_subcommand(0, 1);
 
   auto* shards = cli.app.add_subcommand("shards", "stored entities: list, get, history");
-  shards->footer("Examples:\n  castiel shards list --tenant acme --type opportunity --json\n  castiel shards history --tenant acme --id 01J…");
+  shards->footer(
+      "Examples:\n  castiel shards list --tenant acme --type opportunity --json\n  castiel shards history "
+      "--tenant acme --id 01J…");
   shards->require_subcommand(1);
-  add_query(cli, *shards, "list", "all shards, whole", {"shards", {}, true, print_flat}).option("--type", "type", "opportunity, account, contact, …")
+  add_query(cli, *shards, "list", "all shards, whole", {"shards", {}, true, print_flat})
+      .option("--type", "type", "opportunity, account, contact, …")
       .option("--integration", "integration", "only from this source");
-  add_query(cli, *shards, "get", "one shard", {"shards.get", {}, false, [](const json::object& o) { fmt::print("{}\n", json::serialize(o)); }})
+  add_query(cli, *shards, "get", "one shard",
+            {"shards.get", {}, false, [](const json::object& o) { fmt::print("{}\n", json::serialize(o)); }})
       .option("--id", "id", "the shard's id", true);
-  add_query(cli, *shards, "history", "the changes of one shard, oldest first", {"shards.history", {}, true, print_flat}).option("--id", "id", "the shard's id", true);
+  add_query(cli, *shards, "history", "the changes of one shard, oldest first",
+            {"shards.history", {}, true, print_flat})
+      .option("--id", "id", "the shard's id", true);
 
-  auto trace = add_query(cli, cli.app, "trace", "every event, retry, shard and insight of one flow, in order", {"trace", {}, false, print_trace}, false);
+  auto trace = add_query(cli, cli.app, "trace", "every event, retry, shard and insight of one flow, in order",
+                         {"trace", {}, false, print_trace}, false);
   trace.option("correlation", "correlationId", "correlation id, such as import-…", true);
   trace.app->footer("Example:\n  castiel trace import-01J… --json");
 
   auto* dlq = cli.app.add_subcommand("dlq", "dead letters: list, show, replay, purge");
-  dlq->footer("Examples:\n  castiel dlq list\n  castiel dlq show 01J… --json\n  castiel dlq replay-all --queue integration_data_raw");
+  dlq->footer(
+      "Examples:\n  castiel dlq list\n  castiel dlq show 01J… --json\n  castiel dlq replay-all --queue "
+      "integration_data_raw");
   dlq->require_subcommand(1);
-  add_query(cli, *dlq, "list", "open dead letters", {"dlq", {}, true, print_flat}, false).option("--queue", "queue", "only of this queue");
-  add_query(cli, *dlq, "show", "one, with its payload and errors", {"dlq.get", {}, false, [](const json::object& o) { fmt::print("{}\n", json::serialize(o)); }}, false)
+  add_query(cli, *dlq, "list", "open dead letters", {"dlq", {}, true, print_flat}, false)
+      .option("--queue", "queue", "only of this queue");
+  add_query(cli, *dlq, "show", "one, with its payload and errors",
+            {"dlq.get", {}, false, [](const json::object& o) { fmt::print("{}\n", json::serialize(o)); }},
+            false)
       .option("id", "id", "the dead letter's id", true);
-  add_query(cli, *dlq, "replay", "put one back into its queue", {"dlq.replay", {}, false, print_flat}, false).option("id", "id", "the dead letter's id", true);
-  add_query(cli, *dlq, "replay-all", "put all of a queue or tenant back", {"dlq.replay-all", {}, false, print_flat}, false).option("--queue", "queue", "only of this queue");
-  add_query(cli, *dlq, "purge", "drop one for good", {"dlq.purge", {}, false, print_flat}, false).option("id", "id", "the dead letter's id", true);
+  add_query(cli, *dlq, "replay", "put one back into its queue", {"dlq.replay", {}, false, print_flat}, false)
+      .option("id", "id", "the dead letter's id", true);
+  add_query(cli, *dlq, "replay-all", "put all of a queue or tenant back",
+            {"dlq.replay-all", {}, false, print_flat}, false)
+      .option("--queue", "queue", "only of this queue");
+  add_query(cli, *dlq, "purge", "drop one for good", {"dlq.purge", {}, false, print_flat}, false)
+      .option("id", "id", "the dead letter's id", true);
 
   add_query(cli, cli.app, "queues", "what waits in the queues", {"queues", {}, true, print_flat}, false);
   add_query(cli, cli.app, "imports", "the imports of a tenant", {"imports", {}, true, print_flat});

@@ -15,7 +15,8 @@ int list(const GlobalOptions& global) {
     const auto schema = parse_json(text);
     const std::string title = schema && schema->is_object() ? string_or(schema->get_object(), "title") : "";
     if (global.json) {
-      print_line({{"type", type}, {"major", major}, {"uri", messaging::schema_uri(type, major)}, {"title", title}});
+      print_line(
+          {{"type", type}, {"major", major}, {"uri", messaging::schema_uri(type, major)}, {"title", title}});
     } else {
       fmt::print("{:<28} {}  {}\n", type, major, title);
     }
@@ -29,20 +30,30 @@ int show(const GlobalOptions& global, const std::string& name) {
     fmt::print("{}", text);
     return kDone;
   }
-  return fail({"not_found", fmt::format("there is no schema '{}'; `castiel schemas list` shows all", name), ErrorClass::permanent, {}}, global.json);
+  return fail({"not_found",
+               fmt::format("there is no schema '{}'; `castiel schemas list` shows all", name),
+               ErrorClass::permanent,
+               {}},
+              global.json);
 }
 
 // Checks a file of one event against the schema its type names.
 int check(const GlobalOptions& global, const std::string& file) {
   std::ifstream in(file);
-  if (!in) return fail({"unreadable", fmt::format("'{}' cannot be read", file), ErrorClass::permanent, {}}, global.json);
+  if (!in)
+    return fail({"unreadable", fmt::format("'{}' cannot be read", file), ErrorClass::permanent, {}},
+                global.json);
   const std::string text(std::istreambuf_iterator<char>(in), {});
   const auto registry = messaging::SchemaRegistry::create(messaging::builtin_schemas());
   if (!registry) return fail(registry.error(), global.json);
   const auto event = messaging::parse_event(text);
   if (!event) return fail(event.error(), global.json);
   if (const auto violation = (*registry)->check(event->type, event->schema, event->data)) {
-    return fail({"schema_violation", fmt::format("/data{}: {}", violation->pointer, violation->message), ErrorClass::permanent, {}}, global.json);
+    return fail({"schema_violation",
+                 fmt::format("/data{}: {}", violation->pointer, violation->message),
+                 ErrorClass::permanent,
+                 {}},
+                global.json);
   }
   if (global.json) {
     print_line({{"type", event->type}, {"major", event->schema}, {"valid", true}});
@@ -56,10 +67,14 @@ int check(const GlobalOptions& global, const std::string& file) {
 
 void add_schemas(Cli& cli) {
   auto* schemas = cli.app.add_subcommand("schemas", "event schemas: list, show, check");
-  schemas->footer("Examples:\n  castiel schemas list\n  castiel schemas show shard.created\n  castiel schemas check event.json");
+  schemas->footer(
+      "Examples:\n  castiel schemas list\n  castiel schemas show shard.created\n  castiel schemas check "
+      "event.json");
   schemas->require_subcommand(1);
   auto name = std::make_shared<std::string>();
-  schemas->add_subcommand("list", "all types and versions")->callback([&cli] { cli.chosen = [&cli] { return list(cli.global); }; });
+  schemas->add_subcommand("list", "all types and versions")->callback([&cli] {
+    cli.chosen = [&cli] { return list(cli.global); };
+  });
   auto* show_app = schemas->add_subcommand("show", "one schema");
   show_app->add_option("type", *name, "event type, or type/major")->required();
   show_app->callback([&cli, name] { cli.chosen = [&cli, name] { return show(cli.global, *name); }; });

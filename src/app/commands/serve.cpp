@@ -7,8 +7,8 @@
 
 #include "api/live_feed.hpp"
 #include "api/routes.hpp"
-#include "app/impl/command_line.hpp"
 #include "app/dashboard.hpp"
+#include "app/impl/command_line.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 
@@ -27,16 +27,19 @@ Result<Address> parse_listen(const std::string& text) {
   const auto colon = text.rfind(':');
   Address address;
   const char* end = text.data() + text.size();
-  if (colon == std::string::npos || colon == 0 || std::from_chars(text.data() + colon + 1, end, address.port).ptr != end || colon + 1 == text.size()) {
+  if (colon == std::string::npos || colon == 0 ||
+      std::from_chars(text.data() + colon + 1, end, address.port).ptr != end || colon + 1 == text.size()) {
     return permanent("invalid_parameter", fmt::format("--listen takes HOST:PORT, not '{}'", text));
   }
   address.host = text.substr(0, colon);
-  if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']') address.host = address.host.substr(1, address.host.size() - 2);
+  if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']')
+    address.host = address.host.substr(1, address.host.size() - 2);
   if (address.host == "localhost") address.host = "127.0.0.1";
   return address;
 }
 
-int serve(const GlobalOptions& global, const Environment& environment, std::string listen, const std::string& role) {
+int serve(const GlobalOptions& global, const Environment& environment, std::string listen,
+          const std::string& role) {
   // Blocked before the first thread starts: only the wait below sees them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -76,7 +79,8 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
   server_options.port = address->port;
   server_options.socket_path = socket;
   server_options.workers = static_cast<int>(program.settings().get(settings::kServerWorkers));
-  auto server = http::Server::start(server_options, router->handler(), environment.clock, log, &program.metrics());
+  auto server =
+      http::Server::start(server_options, router->handler(), environment.clock, log, &program.metrics());
   if (!server) return fail(server.error());
   live.start();
   program.start_workers();
@@ -84,9 +88,11 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
     if (auto imports = program.start_imports(); !imports) return fail(imports.error());
   }
   started = true;
-  log.info("serving", {{"address", address->host}, {"port", (*server)->port()}, {"data", global.data}, {"role", role}});
+  log.info("serving",
+           {{"address", address->host}, {"port", (*server)->port()}, {"data", global.data}, {"role", role}});
   if (roles->api && stderr_is_terminal()) {
-    fmt::print(stderr, "Castiel serves on http://{}:{}  (Ctrl-C stops it)\n", address->host.find(':') == std::string::npos ? address->host : "[" + address->host + "]",
+    fmt::print(stderr, "Castiel serves on http://{}:{}  (Ctrl-C stops it)\n",
+               address->host.find(':') == std::string::npos ? address->host : "[" + address->host + "]",
                (*server)->port());
   }
 
@@ -94,8 +100,8 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
   sigwait(&signals, &received);
   draining = true;
   log.info("draining", {{"signal", received}});
-  // A second signal, or a drain that takes longer than its limit, ends the process where it stands: nothing is lost
-  // then either, what was in work comes again at the next start.
+  // A second signal, or a drain that takes longer than its limit, ends the process where it stands: nothing
+  // is lost then either, what was in work comes again at the next start.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   ::signal(SIGALRM, [](int) { _exit(1); });
   ::alarm(static_cast<unsigned>(program.settings().get(settings::kShutdownDrain).count() / 1'000'000));
@@ -112,13 +118,17 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
 }  // namespace
 
 void add_serve(Cli& cli) {
-  auto* command = cli.app.add_subcommand("serve", "serve the API and the dashboard, and do the work in the queues");
+  auto* command =
+      cli.app.add_subcommand("serve", "serve the API and the dashboard, and do the work in the queues");
   command->footer("Examples:\n  castiel serve\n  castiel serve --data /srv/castiel --listen 127.0.0.1:9000");
   auto listen = std::make_shared<std::string>();
   auto role = std::make_shared<std::string>("all");
-  command->add_option("--listen", *listen, "HOST:PORT (default from the setting server.listen, 127.0.0.1:8080)");
+  command->add_option("--listen", *listen,
+                      "HOST:PORT (default from the setting server.listen, 127.0.0.1:8080)");
   command->add_option("--role", *role, "all, or some of api,sync,processing,linking,intelligence");
-  command->callback([&cli, listen, role] { cli.chosen = [&cli, listen, role] { return serve(cli.global, cli.environment, *listen, *role); }; });
+  command->callback([&cli, listen, role] {
+    cli.chosen = [&cli, listen, role] { return serve(cli.global, cli.environment, *listen, *role); };
+  });
 }
 
 }  // namespace castiel::app

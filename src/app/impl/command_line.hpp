@@ -1,6 +1,6 @@
 #pragma once
-// The command line: what every command shares. Commands return the process's exit status (interface: 0 done, 1 failed,
-// 2 wrong usage, 3 done with problems listed).
+// The command line: what every command shares. Commands return the process's exit status (interface: 0 done,
+// 1 failed, 2 wrong usage, 3 done with problems listed).
 
 #include <CLI/App.hpp>
 #include <functional>
@@ -17,9 +17,9 @@ inline constexpr int kDone = 0, kFailed = 1, kUsage = 2, kDoneWithProblems = 3;
 
 struct GlobalOptions {
   std::string data = "castiel-data";
-  std::string config;             // empty: castiel.yaml in the data folder, if there
-  std::vector<std::string> set;   // key=value
-  std::string log_level;          // empty: the setting for serve, warn for the others
+  std::string config;            // empty: castiel.yaml in the data folder, if there
+  std::vector<std::string> set;  // key=value
+  std::string log_level;         // empty: the setting for serve, warn for the others
   bool json = false;
   std::string tenant;
 };
@@ -32,7 +32,8 @@ struct Environment {
 };
 
 // Options for Program::open from the command line, file and environment. Error invalid_settings.
-Result<Program::Options> program_options(const GlobalOptions& global, const Environment& environment, bool serving);
+Result<Program::Options> program_options(const GlobalOptions& global, const Environment& environment,
+                                         bool serving);
 
 // Prints "castiel: <message>" on standard error and gives the status that fits.
 int fail(const Error& error, bool as_json = false);

@@ -6,10 +6,13 @@
 namespace castiel {
 namespace {
 
-Decimal dec(std::string_view text) { return Decimal::parse(text).value(); }
+Decimal dec(std::string_view text) {
+  return Decimal::parse(text).value();
+}
 
 TEST(Decimal, prints_what_it_read) {
-  for (const char* text : {"0", "1", "-1", "10.50", "0.1", "-0.05", "999999999999999999.999999999999999999"}) {
+  for (const char* text :
+       {"0", "1", "-1", "10.50", "0.1", "-0.05", "999999999999999999.999999999999999999"}) {
     EXPECT_EQ(dec(text).str(), text);
   }
 }

@@ -27,13 +27,13 @@ struct Owed {
 
 // How one lane stands. Its messages are in the store; this says whether to look.
 struct Lane {
-  std::int64_t count = 0;  // rows, claimed ones included
-  int claiming = 0;        // claims under way
+  std::int64_t count = 0;       // rows, claimed ones included
+  int claiming = 0;             // claims under way
   std::set<std::int64_t> held;  // rows handed out by this process
-  Timestamp due{0};        // no message is available before
+  Timestamp due{0};             // no message is available before
   Timestamp oldest{0};
-  // Memory and rows disagree after a write that failed or may have failed. Nobody gets messages of the lane until it
-  // is mended, which the next receive() that comes along tries.
+  // Memory and rows disagree after a write that failed or may have failed. Nobody gets messages of the lane
+  // until it is mended, which the next receive() that comes along tries.
   std::vector<Owed> owed;
   bool doubtful = false;  // a claim may have been kept that nobody got
   bool mending = false;
@@ -68,7 +68,8 @@ struct Queue {
 
 std::string to_text(std::span<const storage::Failure> failures) {
   json::array array;
-  for (const auto& f : failures) array.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
+  for (const auto& f : failures)
+    array.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
   return json::serialize(array);
 }
 
@@ -79,7 +80,8 @@ std::vector<storage::Failure> from_text(std::string_view text) {
   if (!value || !value->is_array()) return failures;
   for (const auto& item : value->get_array()) {
     if (const auto* f = item.if_object()) {
-      failures.push_back({parse_timestamp(string_or(*f, "at")).value_or(Timestamp{}), string_or(*f, "code"), string_or(*f, "message")});
+      failures.push_back({parse_timestamp(string_or(*f, "at")).value_or(Timestamp{}), string_or(*f, "code"),
+                          string_or(*f, "message")});
     }
   }
   return failures;
@@ -121,7 +123,8 @@ struct EmbeddedBroker::Impl {
         if (lane.count == 0) lane.oldest = clock->now();
       } else {
         queue.settled -= c.added;
-        lane.oldest = clock->now();  // what follows was published later; an upper bound is enough for the figure
+        lane.oldest =
+            clock->now();  // what follows was published later; an upper bound is enough for the figure
       }
       lane.count += c.added;
       if (lane.count == 0 && lane.claimed() == 0) queue.lanes.erase({c.tenant, c.partition});
@@ -139,8 +142,11 @@ struct EmbeddedBroker::Impl {
     for (auto i = queue.lanes.begin(); i != it; ++i) {
       if (i->first.first != queue.last.first) order.push_back(i);
     }
-    for (auto i = queue.lanes.upper_bound(queue.last); i != it && i != queue.lanes.end(); ++i) order.push_back(i);
-    for (auto i = queue.lanes.lower_bound({queue.last.first, INT32_MIN}); i != queue.lanes.end() && i->first <= queue.last; ++i) order.push_back(i);
+    for (auto i = queue.lanes.upper_bound(queue.last); i != it && i != queue.lanes.end(); ++i)
+      order.push_back(i);
+    for (auto i = queue.lanes.lower_bound({queue.last.first, INT32_MIN});
+         i != queue.lanes.end() && i->first <= queue.last; ++i)
+      order.push_back(i);
     for (const auto& i : order) {
       const auto& [key, lane] = *i;
       const auto at = lane.next_look(key.second);
@@ -163,7 +169,8 @@ struct EmbeddedBroker::Impl {
     changed.notify_all();
   }
 
-  // Brings the lane's rows to what was asked of them before. Error: not now; it is tried again a little later.
+  // Brings the lane's rows to what was asked of them before. Error: not now; it is tried again a little
+  // later.
   Result<> mend(const std::string& queue, const LaneKey& key) {
     std::vector<Owed> owed;
     bool doubtful = false;
@@ -199,7 +206,8 @@ struct EmbeddedBroker::Impl {
     return outcome;
   }
 
-  Result<> give_back(std::span<const Delivery> deliveries, Timestamp at, bool count, std::string_view errors) {
+  Result<> give_back(std::span<const Delivery> deliveries, Timestamp at, bool count,
+                     std::string_view errors) {
     if (deliveries.empty()) return {};
     std::vector<QueuedMessage> messages;
     for (const auto& d : deliveries) messages.push_back(row_of(d));
@@ -226,13 +234,17 @@ struct EmbeddedBroker::Impl {
 };
 
 EmbeddedBroker::EmbeddedBroker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-EmbeddedBroker::~EmbeddedBroker() { impl_->rows->on_commit({}); }
+EmbeddedBroker::~EmbeddedBroker() {
+  impl_->rows->on_commit({});
+}
 
-Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::create(storage::SqliteStore& store, const Clock& clock) {
+Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::create(storage::SqliteStore& store,
+                                                               const Clock& clock) {
   auto impl = std::make_unique<Impl>(store.queue_rows(), clock);
   CASTIEL_TRY(impl->rows->reopen_claims(Deadline::after(clock, kWriteDeadline)));
   CASTIEL_ASSIGN(const auto lanes, impl->rows->lanes());
-  for (const auto& lane : lanes) impl->queues[lane.queue].lanes[{lane.tenant, lane.partition}] = lane_of_rows(lane);
+  for (const auto& lane : lanes)
+    impl->queues[lane.queue].lanes[{lane.tenant, lane.partition}] = lane_of_rows(lane);
   impl->rows->on_commit([raw = impl.get()](const auto& changes) { raw->apply(changes); });
   return std::unique_ptr<EmbeddedBroker>(new EmbeddedBroker(std::move(impl)));
 }
@@ -247,14 +259,16 @@ Result<> EmbeddedBroker::declare(const QueueSpec& queue) {
   return impl_->rows->declare(queue.name, queue.max_deliveries, bindings);
 }
 
-Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, const ReceiveLimits& limits, Deadline deadline) {
+Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, const ReceiveLimits& limits,
+                                                      Deadline deadline) {
   for (;;) {
     LaneKey key;
     bool mends = false;
     {
       std::unique_lock lock(impl_->mutex);
       const auto it = impl_->queues.find(name);
-      if (it == impl_->queues.end()) return permanent("unknown_queue", "there is no queue '" + std::string(name) + "'");
+      if (it == impl_->queues.end())
+        return permanent("unknown_queue", "there is no queue '" + std::string(name) + "'");
       for (;;) {
         if (impl_->interrupted) return std::vector<Delivery>();
         std::optional<Timestamp> soonest;
@@ -301,8 +315,9 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
     std::vector<Delivery> deliveries;
     deliveries.reserve(claimed->size());
     for (auto& m : *claimed) {
-      deliveries.push_back({std::string(name), m.tenant, m.partition, std::move(m.message_id), std::move(m.type), m.correlation, m.records,
-                            std::move(m.record_key), m.deliveries, from_text(m.errors), m.enqueued_at, std::move(m.body), m.seq});
+      deliveries.push_back({std::string(name), m.tenant, m.partition, std::move(m.message_id),
+                            std::move(m.type), m.correlation, m.records, std::move(m.record_key),
+                            m.deliveries, from_text(m.errors), m.enqueued_at, std::move(m.body), m.seq});
     }
     return deliveries;
   }
@@ -325,7 +340,8 @@ void EmbeddedBroker::settled(std::span<const Delivery> deliveries) {
   impl_->changed.notify_all();
 }
 
-Result<> EmbeddedBroker::refuse(std::span<const Delivery> deliveries, Duration delay, const storage::Failure& failure) {
+Result<> EmbeddedBroker::refuse(std::span<const Delivery> deliveries, Duration delay,
+                                const storage::Failure& failure) {
   const Timestamp at = impl_->clock->now() + delay;
   Result<> outcome;
   for (const auto& d : deliveries) {
@@ -341,11 +357,13 @@ Result<> EmbeddedBroker::release(std::span<const Delivery> deliveries, Duration 
   return impl_->give_back(deliveries, impl_->clock->now() + delay, false, {});
 }
 
-Result<> EmbeddedBroker::retry(storage::Transaction& tx, std::string_view queue, const storage::OutgoingMessage& record, std::string_view record_key,
+Result<> EmbeddedBroker::retry(storage::Transaction& tx, std::string_view queue,
+                               const storage::OutgoingMessage& record, std::string_view record_key,
                                Timestamp at, std::span<const storage::Failure> failures) {
   auto message = record;
   message.partition = kRetryLane;
-  return impl_->rows->add(tx, queue, message, record_key, at, failures.empty() ? std::string() : to_text(failures));
+  return impl_->rows->add(tx, queue, message, record_key, at,
+                          failures.empty() ? std::string() : to_text(failures));
 }
 
 Result<std::vector<QueueStats>> EmbeddedBroker::stats() {
@@ -360,7 +378,9 @@ Result<std::vector<QueueStats>> EmbeddedBroker::stats() {
       const std::int64_t open = std::max<std::int64_t>(0, lane.count - lane.claimed());
       stats.claimed += lane.claimed();
       (lane.due > now ? stats.delayed : stats.ready) += open;
-      if (open > 0) stats.oldest_seconds = std::max<std::int64_t>(stats.oldest_seconds, (now - lane.oldest).count() / 1'000'000);
+      if (open > 0)
+        stats.oldest_seconds =
+            std::max<std::int64_t>(stats.oldest_seconds, (now - lane.oldest).count() / 1'000'000);
     }
     all.push_back(std::move(stats));
   }

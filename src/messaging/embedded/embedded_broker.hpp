@@ -1,6 +1,7 @@
 #pragma once
-// The broker inside the process: its queues are rows of the store's own SQLite file, so that settling and publishing
-// commit with the step. What is in memory here is only an index of lanes; after a crash it is read again.
+// The broker inside the process: its queues are rows of the store's own SQLite file, so that settling and
+// publishing commit with the step. What is in memory here is only an index of lanes; after a crash it is read
+// again.
 
 #include <memory>
 #include <optional>
@@ -17,12 +18,15 @@ class EmbeddedBroker final : public Broker {
   ~EmbeddedBroker() override;
 
   Result<> declare(const QueueSpec& queue) override;
-  Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits, Deadline deadline) override;
+  Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits,
+                                        Deadline deadline) override;
   Result<> settle(storage::Transaction& tx, std::span<const Delivery> deliveries) override;
   void settled(std::span<const Delivery> deliveries) override;
-  Result<> refuse(std::span<const Delivery> deliveries, Duration delay, const storage::Failure& failure) override;
+  Result<> refuse(std::span<const Delivery> deliveries, Duration delay,
+                  const storage::Failure& failure) override;
   Result<> release(std::span<const Delivery> deliveries, Duration delay) override;
-  Result<> retry(storage::Transaction& tx, std::string_view queue, const storage::OutgoingMessage& record, std::string_view record_key, Timestamp at,
+  Result<> retry(storage::Transaction& tx, std::string_view queue, const storage::OutgoingMessage& record,
+                 std::string_view record_key, Timestamp at,
                  std::span<const storage::Failure> failures) override;
   Result<std::vector<QueueStats>> stats() override;
   void interrupt() override;

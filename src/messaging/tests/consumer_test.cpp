@@ -116,22 +116,32 @@ struct ConsumerTest : testing::Test {
     publisher = std::make_unique<Publisher>(*schemas, clock, ids);
     ConsumerOptions consumer_options;
     consumer_options.queue = {kQueue, {std::string(model::event::kDataRaw)}, 3};
-    consumer = std::make_unique<Consumer>(ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), &clock, &random, &ids, {}},
-                                          consumer_options, handler);
+    consumer = std::make_unique<Consumer>(
+        ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), &clock, &random, &ids, {}},
+        consumer_options, handler);
     ASSERT_TRUE(consumer->declare());
     ASSERT_TRUE(store->create_tenant(acme, soon()));
   }
   Deadline soon() { return Deadline::after(clock, 5s); }
   Deadline now() { return Deadline::after(clock, 0s); }
 
-  void publish(std::vector<std::pair<std::string, std::string>> records, TenantId tenant = TenantId("acme"), int lane = 0) {
+  void publish(std::vector<std::pair<std::string, std::string>> records, TenantId tenant = TenantId("acme"),
+               int lane = 0) {
     auto tx = store->begin(tenant, soon()).value();
     json::array list;
     for (const auto& [key, source] : records) list.push_back({{"key", key}, {"source", source}});
     const int n = static_cast<int>(list.size());
     const auto done = publisher->publish(*tx, "files", {flow, ""},
-                       {model::event::kDataRaw, "", {{"integrationId", "files"}, {"entityType", "account"}, {"format", {{"kind", "csv"}}},
-                        {"mapping", json::object()}, {"observedAt", "2026-01-01T00:00:00Z"}, {"records", std::move(list)}}, lane, n});
+                                         {model::event::kDataRaw,
+                                          "",
+                                          {{"integrationId", "files"},
+                                           {"entityType", "account"},
+                                           {"format", {{"kind", "csv"}}},
+                                           {"mapping", json::object()},
+                                           {"observedAt", "2026-01-01T00:00:00Z"},
+                                           {"records", std::move(list)}},
+                                          lane,
+                                          n});
     ASSERT_TRUE(done) << done.error().describe();
     ASSERT_TRUE(tx->commit());
   }
@@ -167,7 +177,8 @@ TEST_F(ConsumerTest, a_permanent_failure_of_one_record_spares_the_rest_of_its_pa
   EXPECT_EQ(dead()[0].code, "invalid_amount");
   EXPECT_EQ(dead()[0].key, "b");
   EXPECT_EQ(dead()[0].pointer, "/data/records/0/source");
-  EXPECT_NE(dead()[0].payload.find("\"b\""), std::string::npos) << "the original record travels with the dead letter";
+  EXPECT_NE(dead()[0].payload.find("\"b\""), std::string::npos)
+      << "the original record travels with the dead letter";
 }
 
 TEST_F(ConsumerTest, later_records_of_a_key_wait_behind_its_retry) {
@@ -218,7 +229,11 @@ TEST_F(ConsumerTest, a_message_that_is_no_event_is_a_dead_letter_with_its_bytes)
 
 TEST_F(ConsumerTest, data_that_does_not_fit_its_schema_never_reaches_the_handler) {
   auto tx = store->begin(acme, soon()).value();
-  Event event{"m1", std::string(model::event::kDataRaw), "/x", "", clock.now(), acme, flow, "", 1, {{"tenantId", "acme"}, {"records", json::array()}}};
+  Event event{"m1",        std::string(model::event::kDataRaw),
+              "/x",        "",
+              clock.now(), acme,
+              flow,        "",
+              1,           {{"tenantId", "acme"}, {"records", json::array()}}};
   ASSERT_TRUE(tx->publish("test", {"m1", event.type, flow, 0, 1, serialize(event)}));
   ASSERT_TRUE(tx->commit());
   drain();
@@ -229,7 +244,8 @@ TEST_F(ConsumerTest, data_that_does_not_fit_its_schema_never_reaches_the_handler
 
 TEST_F(ConsumerTest, a_producer_cannot_publish_what_does_not_fit) {
   auto tx = store->begin(acme, soon()).value();
-  const auto refused = publisher->publish(*tx, "x", {flow, ""}, {model::event::kShardCreated, "", {{"integrationId", "files"}}, 0, 1});
+  const auto refused = publisher->publish(
+      *tx, "x", {flow, ""}, {model::event::kShardCreated, "", {{"integrationId", "files"}}, 0, 1});
   EXPECT_EQ(refused.error().code, "schema_violation");
 }
 
@@ -239,7 +255,8 @@ TEST_F(ConsumerTest, a_redelivered_message_changes_nothing) {
   ASSERT_EQ(deliveries.size(), 1u);
   // The same message once more, as after a relay that published twice.
   auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->publish("files", {deliveries[0].message_id, deliveries[0].type, flow, 1, 1, deliveries[0].body}));
+  ASSERT_TRUE(
+      tx->publish("files", {deliveries[0].message_id, deliveries[0].type, flow, 1, 1, deliveries[0].body}));
   ASSERT_TRUE(tx->commit());
   ASSERT_TRUE(broker->release(deliveries, 0s));
   drain();
@@ -260,10 +277,24 @@ TEST_F(ConsumerTest, a_process_that_dies_with_a_message_has_tried_it) {
 
 TEST_F(ConsumerTest, a_message_that_is_there_twice_in_one_batch_is_handled_once) {
   auto tx = store->begin(acme, soon()).value();
-  Event event{"m1", std::string(model::event::kDataRaw), "/x", "", clock.now(), acme, flow, "", 1,
-              {{"tenantId", "acme"}, {"integrationId", "files"}, {"entityType", "account"}, {"format", {{"kind", "csv"}}}, {"mapping", json::object()},
-               {"observedAt", "2026-01-01T00:00:00Z"}, {"records", {{{"key", "a"}, {"source", "1"}}}}}};
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tx->publish("test", {"m1", event.type, flow, 0, 1, serialize(event)}));
+  Event event{"m1",
+              std::string(model::event::kDataRaw),
+              "/x",
+              "",
+              clock.now(),
+              acme,
+              flow,
+              "",
+              1,
+              {{"tenantId", "acme"},
+               {"integrationId", "files"},
+               {"entityType", "account"},
+               {"format", {{"kind", "csv"}}},
+               {"mapping", json::object()},
+               {"observedAt", "2026-01-01T00:00:00Z"},
+               {"records", {{{"key", "a"}, {"source", "1"}}}}}};
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(tx->publish("test", {"m1", event.type, flow, 0, 1, serialize(event)}));
   ASSERT_TRUE(tx->commit());
   EXPECT_TRUE(consumer->step(now()).value());
   EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1"}));

@@ -72,12 +72,30 @@ std::optional<std::string> email_in(std::string_view text) {
 // The canonical name of an opportunity's field as history exports write it.
 std::string canonical_change_field(std::string_view name) {
   static const std::map<std::string, std::string, std::less<>> kNames{
-      {"stagename", "stage"},       {"stage", "stage"},          {"dealstage", "stage"},       {"salesstage", "stage"},
-      {"stageid", "stage"},         {"amount", "amount"},        {"value", "amount"},          {"estimatedvalue", "amount"},
-      {"closedate", "closeDate"},   {"expectedclosedate", "closeDate"}, {"estimatedclosedate", "closeDate"}, {"estclosedate", "closeDate"},
-      {"ownerid", "ownerId"},       {"owner", "ownerName"},      {"dealowner", "ownerName"},   {"hubspotownerid", "ownerId"},
-      {"probability", "probability"}, {"dealprobability", "probability"}, {"nextstep", "nextStep"}, {"name", "name"}, {"dealname", "name"},
-      {"status", "status"},         {"forecastcategory", "forecastCategory"}, {"forecastcategoryname", "forecastCategory"}};
+      {"stagename", "stage"},
+      {"stage", "stage"},
+      {"dealstage", "stage"},
+      {"salesstage", "stage"},
+      {"stageid", "stage"},
+      {"amount", "amount"},
+      {"value", "amount"},
+      {"estimatedvalue", "amount"},
+      {"closedate", "closeDate"},
+      {"expectedclosedate", "closeDate"},
+      {"estimatedclosedate", "closeDate"},
+      {"estclosedate", "closeDate"},
+      {"ownerid", "ownerId"},
+      {"owner", "ownerName"},
+      {"dealowner", "ownerName"},
+      {"hubspotownerid", "ownerId"},
+      {"probability", "probability"},
+      {"dealprobability", "probability"},
+      {"nextstep", "nextStep"},
+      {"name", "name"},
+      {"dealname", "name"},
+      {"status", "status"},
+      {"forecastcategory", "forecastCategory"},
+      {"forecastcategoryname", "forecastCategory"}};
   const auto it = kNames.find(content::name_key(name));
   return it == kNames.end() ? std::string(name) : it->second;
 }
@@ -108,10 +126,12 @@ Result<PageHeader> read_page_header(const json::object& data) {
   PageHeader header;
   const auto* mapping = get_object(data, "mapping");
   const auto* format = get_object(data, "format");
-  if (mapping == nullptr || format == nullptr) return permanent("invalid_page", "the page says not how its records are to be read");
+  if (mapping == nullptr || format == nullptr)
+    return permanent("invalid_page", "the page says not how its records are to be read");
   CASTIEL_ASSIGN(header.mapping, connectors::record_mapping_from_json(*mapping));
   header.integration = string_or(data, "integrationId", header.mapping.integration);
-  header.format = string_or(*format, "kind") == "json" ? connectors::SourceFormat::json : connectors::SourceFormat::csv;
+  header.format =
+      string_or(*format, "kind") == "json" ? connectors::SourceFormat::json : connectors::SourceFormat::csv;
   if (header.format == connectors::SourceFormat::csv) {
     const auto* dialect = get_object(*format, "dialect");
     if (dialect == nullptr) return permanent("invalid_page", "the page's CSV dialect is missing");
@@ -130,33 +150,38 @@ struct Mapper::Impl {
   content::DateRules dates;
 
   struct Row {
-    std::vector<std::string> fields;                // owns CSV fields
-    std::vector<content::JsonField> members;        // owns JSON members
-    std::vector<Cell> cells;                        // by column
+    std::vector<std::string> fields;                                   // owns CSV fields
+    std::vector<content::JsonField> members;                           // owns JSON members
+    std::vector<Cell> cells;                                           // by column
     std::vector<std::pair<std::string_view, std::string_view>> extra;  // members no column was known for
   };
   Result<Row> split(std::string_view source) const;
   // The JSON text of a value, or nothing for a missing one; problems go to `record`.
-  Result<std::optional<std::string>> convert(const model::Field& field, std::string_view text, std::string& currency) const;
+  Result<std::optional<std::string>> convert(const model::Field& field, std::string_view text,
+                                             std::string& currency) const;
   void add_reference(MappedRecord& record, const model::Field& field, std::string_view text) const;
 };
 
 Mapper::Mapper(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Mapper::~Mapper() = default;
 Mapper::Mapper(Mapper&&) noexcept = default;
-const PageHeader& Mapper::header() const { return impl_->header; }
+const PageHeader& Mapper::header() const {
+  return impl_->header;
+}
 
 Result<Mapper> Mapper::create(PageHeader header) {
   auto impl = std::make_unique<Impl>();
   impl->entity = model::find_entity(header.mapping.entity);
-  if (impl->entity == nullptr) return permanent("invalid_page", fmt::format("there is no entity '{}'", header.mapping.entity));
+  if (impl->entity == nullptr)
+    return permanent("invalid_page", fmt::format("there is no entity '{}'", header.mapping.entity));
   for (const auto& c : header.mapping.columns) {
     const auto* field = c.field.empty() ? nullptr : model::find_field(*impl->entity, c.field);
     impl->column_index.emplace(c.column, impl->columns.size());
     impl->columns.push_back({c.column, field});
   }
   impl->dates.order = header.mapping.dates;
-  CASTIEL_ASSIGN(impl->dates.zone, content::TimeZone::find(header.mapping.time_zone.empty() ? "UTC" : header.mapping.time_zone));
+  CASTIEL_ASSIGN(impl->dates.zone, content::TimeZone::find(
+                                       header.mapping.time_zone.empty() ? "UTC" : header.mapping.time_zone));
   impl->header = std::move(header);
   return Mapper(std::move(impl));
 }
@@ -166,7 +191,8 @@ Result<Mapper::Impl::Row> Mapper::Impl::split(std::string_view source) const {
   row.cells.resize(columns.size());
   if (header.format == connectors::SourceFormat::csv) {
     row.fields = content::parse_csv_record(source, header.dialect);
-    for (std::size_t i = 0; i < columns.size() && i < row.fields.size(); ++i) row.cells[i].text = row.fields[i];
+    for (std::size_t i = 0; i < columns.size() && i < row.fields.size(); ++i)
+      row.cells[i].text = row.fields[i];
     return row;
   }
   CASTIEL_ASSIGN(row.members, content::parse_json_record(source));
@@ -181,7 +207,8 @@ Result<Mapper::Impl::Row> Mapper::Impl::split(std::string_view source) const {
   return row;
 }
 
-Result<std::optional<std::string>> Mapper::Impl::convert(const model::Field& field, std::string_view text, std::string& currency) const {
+Result<std::optional<std::string>> Mapper::Impl::convert(const model::Field& field, std::string_view text,
+                                                         std::string& currency) const {
   using Json = std::optional<std::string>;
   const auto& mapping = header.mapping;
   switch (field.kind) {
@@ -208,12 +235,16 @@ Result<std::optional<std::string>> Mapper::Impl::convert(const model::Field& fie
     }
     case FieldKind::date: {
       CASTIEL_ASSIGN(const auto date, content::parse_date_value(text, dates));
-      if (date.implausible) return permanent("implausible_date", fmt::format("'{}' is a date no deal has: it was taken as missing", text));
+      if (date.implausible)
+        return permanent("implausible_date",
+                         fmt::format("'{}' is a date no deal has: it was taken as missing", text));
       return Json(quoted(to_string(date.date)));
     }
     case FieldKind::time: {
       CASTIEL_ASSIGN(const auto time, content::parse_time_value(text, dates));
-      if (time.implausible) return permanent("implausible_date", fmt::format("'{}' is a time no record has: it was taken as missing", text));
+      if (time.implausible)
+        return permanent("implausible_date",
+                         fmt::format("'{}' is a time no record has: it was taken as missing", text));
       return Json(quoted(to_string(time.time)));
     }
     case FieldKind::status: {
@@ -234,29 +265,35 @@ Result<std::optional<std::string>> Mapper::Impl::convert(const model::Field& fie
     }
     case FieldKind::text:
     case FieldKind::reference:
-    case FieldKind::name_reference: return Json(quoted(text));
+    case FieldKind::name_reference:
+      return Json(quoted(text));
   }
   return Json(quoted(text));
 }
 
-void Mapper::Impl::add_reference(MappedRecord& record, const model::Field& field, std::string_view text) const {
+void Mapper::Impl::add_reference(MappedRecord& record, const model::Field& field,
+                                 std::string_view text) const {
   const std::string role = role_of(field.name);
   for (const auto part : split_list(text)) {
     if (field.kind == FieldKind::reference) {
-      const auto id = header.format == connectors::SourceFormat::json && part.starts_with('[') ? content::first_of_array(part, "id") : std::string(part);
-      record.relations.push_back({role, fmt::format("{}:id", field.target), normalize_id(header.integration, id), std::string(part)});
+      const auto id = header.format == connectors::SourceFormat::json && part.starts_with('[')
+                          ? content::first_of_array(part, "id")
+                          : std::string(part);
+      record.relations.push_back({role, fmt::format("{}:id", field.target),
+                                  normalize_id(header.integration, id), std::string(part)});
     } else if (const auto email = email_in(part)) {
       record.relations.push_back({role, fmt::format("{}:email", field.target), *email, std::string(part)});
     } else if (auto key = alias_key(field.target, part); !key.empty()) {
-      record.relations.push_back({role, fmt::format("{}:name", field.target), std::move(key), std::string(part)});
+      record.relations.push_back(
+          {role, fmt::format("{}:name", field.target), std::move(key), std::string(part)});
     }
   }
 }
 
 namespace {
 
-// Relations given both ways count once: the id decides, the name stays as its text, so that it can stand in when the id
-// leads nowhere.
+// Relations given both ways count once: the id decides, the name stays as its text, so that it can stand in
+// when the id leads nowhere.
 void join_relations(std::vector<RelationSeed>& relations) {
   std::vector<RelationSeed> joined;
   for (const auto& r : relations) {
@@ -267,12 +304,14 @@ void join_relations(std::vector<RelationSeed>& relations) {
     if (r.kind.ends_with(":id")) continue;
     const auto same_role = [&](const RelationSeed& j) { return j.role == r.role && j.kind.ends_with(":id"); };
     const auto ids = std::ranges::count_if(joined, same_role);
-    const auto names = std::ranges::count_if(relations, [&](const RelationSeed& o) { return o.role == r.role && !o.kind.ends_with(":id"); });
+    const auto names = std::ranges::count_if(
+        relations, [&](const RelationSeed& o) { return o.role == r.role && !o.kind.ends_with(":id"); });
     if (ids == 0) {
       joined.push_back(r);
     } else if (ids == names) {
-      const auto position = std::ranges::count_if(relations.begin(), relations.begin() + (&r - relations.data()),
-                                                  [&](const RelationSeed& o) { return o.role == r.role && !o.kind.ends_with(":id"); });
+      const auto position = std::ranges::count_if(
+          relations.begin(), relations.begin() + (&r - relations.data()),
+          [&](const RelationSeed& o) { return o.role == r.role && !o.kind.ends_with(":id"); });
       std::ptrdiff_t seen = 0;
       for (auto& j : joined) {
         if (same_role(j) && seen++ == position) j.text = r.text;
@@ -296,7 +335,8 @@ Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) 
   std::vector<Output> custom;
   fields.reserve(impl.columns.size() + 4);
   std::string currency;
-  std::map<std::string_view, std::string_view> texts;  // canonical fields' source text, for what follows from them
+  std::map<std::string_view, std::string_view>
+      texts;  // canonical fields' source text, for what follows from them
   bool has_money = false;
   for (std::size_t i = 0; i < impl.columns.size(); ++i) {
     const auto& [name, field] = impl.columns[i];
@@ -312,13 +352,16 @@ Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) 
     }
     auto value = impl.convert(*field, text, currency);
     if (!value) {
-      record.problems.push_back({name, value.error().code, fmt::format("{} {}: column '{}': {}", type, record.external_id, name, value.error().message)});
+      record.problems.push_back(
+          {name, value.error().code,
+           fmt::format("{} {}: column '{}': {}", type, record.external_id, name, value.error().message)});
       custom.push_back({name, quoted(row.cells[i].text)});
       continue;
     }
     texts.emplace(field->name, text);
     has_money = has_money || field->kind == FieldKind::money;
-    if (field->kind == FieldKind::reference || field->kind == FieldKind::name_reference) impl.add_reference(record, *field, text);
+    if (field->kind == FieldKind::reference || field->kind == FieldKind::name_reference)
+      impl.add_reference(record, *field, text);
     if (*value && field->name != "id") fields.push_back({field->name, std::move(**value)});
   }
   for (const auto& [name, text] : row.extra) custom.push_back({name, quoted(text)});
@@ -328,7 +371,9 @@ Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) 
     const auto it = texts.find(name);
     return it == texts.end() ? std::string_view() : it->second;
   };
-  const auto has = [&](std::string_view name) { return std::ranges::find(fields, name, &Output::name) != fields.end(); };
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(fields, name, &Output::name) != fields.end();
+  };
   const auto json_of = [&](std::string_view name) -> std::string_view {
     const auto it = std::ranges::find(fields, name, &Output::name);
     return it == fields.end() ? std::string_view() : std::string_view(it->json);
@@ -344,11 +389,13 @@ Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) 
   if (type == model::type::kOpportunity) {
     if (!has("status")) {
       std::string_view status = model::status_of_stage(text_of("stage"));
-      if (json_of("isClosed") == "true" || json_of("isWon") == "true") status = json_of("isWon") == "true" ? "won" : "lost";
+      if (json_of("isClosed") == "true" || json_of("isWon") == "true")
+        status = json_of("isWon") == "true" ? "won" : "lost";
       fields.push_back({"status", quoted(status)});
     }
     if (!has("createdDate")) {
-      if (const auto created = json_of("createdAt"); created.size() > 11) fields.push_back({"createdDate", quoted(created.substr(1, 10))});
+      if (const auto created = json_of("createdAt"); created.size() > 11)
+        fields.push_back({"createdDate", quoted(created.substr(1, 10))});
     }
     if (!has("name")) {
       const auto product = text_of("productName"), account = text_of("accountName");
@@ -360,30 +407,39 @@ Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) 
     }
   }
   if ((type == model::type::kContact || type == model::type::kUser) && !has("name")) {
-    const std::string name = std::string(content::trim(fmt::format("{} {}", text_of("firstName"), text_of("lastName"))));
+    const std::string name =
+        std::string(content::trim(fmt::format("{} {}", text_of("firstName"), text_of("lastName"))));
     if (!name.empty()) fields.push_back({"name", quoted(name)});
   }
   if (type == model::type::kAccount && !has("domain") && has("website")) {
-    if (auto domain = content::domain_of(text_of("website")); !domain.empty()) fields.push_back({"domain", quoted(domain)});
+    if (auto domain = content::domain_of(text_of("website")); !domain.empty())
+      fields.push_back({"domain", quoted(domain)});
   }
 
-  const auto unquoted = [](std::string_view json_text) { return json_text.size() >= 2 ? json_text.substr(1, json_text.size() - 2) : std::string_view(); };
+  const auto unquoted = [](std::string_view json_text) {
+    return json_text.size() >= 2 ? json_text.substr(1, json_text.size() - 2) : std::string_view();
+  };
   if (const auto modified = json_of("modifiedAt"); !modified.empty()) {
     CASTIEL_ASSIGN(record.source_version, parse_timestamp(unquoted(modified)));
     record.dated = true;
   } else {
     record.source_version = impl.header.observed_at;
   }
-  if (const auto created = json_of("createdAt"); !created.empty()) record.created_at = parse_timestamp(unquoted(created)).value_or(Timestamp{});
+  if (const auto created = json_of("createdAt"); !created.empty())
+    record.created_at = parse_timestamp(unquoted(created)).value_or(Timestamp{});
   record.deleted = json_of("isDeleted") == "true";
 
   // Names under which other records refer to this one. Opportunities are referred to by id only.
   if (type != model::type::kOpportunity && type != model::type::kContactRole) {
     std::string name(text_of("name"));
-    if (name.empty()) name = std::string(content::trim(fmt::format("{} {}", text_of("firstName"), text_of("lastName"))));
-    if (auto name_alias = alias_key(type, name); !name_alias.empty()) record.aliases.emplace_back(fmt::format("{}:name", type), std::move(name_alias));
-    if (const auto email = json_of("email"); !email.empty()) record.aliases.emplace_back(fmt::format("{}:email", type), std::string(unquoted(email)));
-    if (const auto domain = json_of("domain"); !domain.empty()) record.aliases.emplace_back(fmt::format("{}:domain", type), std::string(unquoted(domain)));
+    if (name.empty())
+      name = std::string(content::trim(fmt::format("{} {}", text_of("firstName"), text_of("lastName"))));
+    if (auto name_alias = alias_key(type, name); !name_alias.empty())
+      record.aliases.emplace_back(fmt::format("{}:name", type), std::move(name_alias));
+    if (const auto email = json_of("email"); !email.empty())
+      record.aliases.emplace_back(fmt::format("{}:email", type), std::string(unquoted(email)));
+    if (const auto domain = json_of("domain"); !domain.empty())
+      record.aliases.emplace_back(fmt::format("{}:domain", type), std::string(unquoted(domain)));
   }
 
   std::ranges::sort(fields, {}, &Output::name);
@@ -436,7 +492,9 @@ Result<MappedChanges> Mapper::map_changes(std::string_view source) const {
       CASTIEL_ASSIGN(const auto time, content::parse_time_value(text, impl.dates));
       at = time.time;
     }
-    if (field->name == "stage" || field->name == "amount" || field->name == "closeDate" || field->name == "probability") snapshot.emplace_back(field, text);
+    if (field->name == "stage" || field->name == "amount" || field->name == "closeDate" ||
+        field->name == "probability")
+      snapshot.emplace_back(field, text);
   }
   if (id.empty()) return permanent("missing_id", "the change names no opportunity by its id");
   if (!at) return permanent("invalid_time", fmt::format("the change of opportunity {} has no time", id));
@@ -444,21 +502,27 @@ Result<MappedChanges> Mapper::map_changes(std::string_view source) const {
 
   const model::Entity& opportunity = *model::find_entity(model::type::kOpportunity);
   std::string currency;
-  // A value as the opportunity itself would carry it; text that does not convert is kept as it is and reported.
+  // A value as the opportunity itself would carry it; text that does not convert is kept as it is and
+  // reported.
   const auto canonical = [&](const std::string& name, std::string_view text) -> std::optional<std::string> {
     if (text.empty()) return std::nullopt;
     const auto* field = model::find_field(opportunity, name);
-    if (field == nullptr || field->kind == FieldKind::text || field->kind == FieldKind::reference || field->kind == FieldKind::name_reference) return std::string(text);
+    if (field == nullptr || field->kind == FieldKind::text || field->kind == FieldKind::reference ||
+        field->kind == FieldKind::name_reference)
+      return std::string(text);
     auto value = impl.convert(*field, text, currency);
     if (!value) {
-      result.problems.push_back({name, value.error().code, fmt::format("change of opportunity {}: {}: {}", id, name, value.error().message)});
+      result.problems.push_back(
+          {name, value.error().code,
+           fmt::format("change of opportunity {}: {}: {}", id, name, value.error().message)});
       return std::string(text);
     }
     if (!*value) return std::string(text);
     const std::string& json_text = **value;
     return json_text.starts_with('"') ? json_text.substr(1, json_text.size() - 2) : json_text;
   };
-  const auto add = [&](const std::string& name, std::optional<std::string> before, std::optional<std::string> after) {
+  const auto add = [&](const std::string& name, std::optional<std::string> before,
+                       std::optional<std::string> after) {
     model::FieldChange change;
     change.shard = result.shard;
     change.field = name;
@@ -475,7 +539,8 @@ Result<MappedChanges> Mapper::map_changes(std::string_view source) const {
     const std::string name = canonical_change_field(field_name);
     add(name, canonical(name, old_text), canonical(name, new_text));
   } else {
-    for (const auto& [field, text] : snapshot) add(std::string(field->name), std::nullopt, canonical(std::string(field->name), text));
+    for (const auto& [field, text] : snapshot)
+      add(std::string(field->name), std::nullopt, canonical(std::string(field->name), text));
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// From a record as its source sent it to canonical data: typed fields, unknown fields kept, relations and names under
-// which others refer to it. Pure: the same page and record always give the same result. One thread at a time.
+// From a record as its source sent it to canonical data: typed fields, unknown fields kept, relations and
+// names under which others refer to it. Pure: the same page and record always give the same result. One
+// thread at a time.
 
 #include <memory>
 #include <optional>
@@ -16,7 +17,8 @@
 
 namespace castiel::processing {
 
-// How the records of a page are to be read: the part of integration.data.raw that is the same for all of them.
+// How the records of a page are to be read: the part of integration.data.raw that is the same for all of
+// them.
 struct PageHeader {
   std::string integration;
   connectors::RecordMapping mapping;
@@ -51,7 +53,8 @@ struct MappedRecord {
   std::optional<Timestamp> created_at;  // at the source
   std::vector<RelationSeed> relations;
   std::vector<std::pair<std::string, std::string>> aliases;  // kind and key
-  std::vector<FieldProblem> problems;  // values that could not be read; the text is kept among the custom fields
+  std::vector<FieldProblem>
+      problems;  // values that could not be read; the text is kept among the custom fields
 };
 
 // A record of an export of past values.
@@ -82,7 +85,8 @@ class Mapper {
 
 // The key under which a thing of this type is found by its name: legal forms do not count for accounts.
 std::string alias_key(std::string_view type, std::string_view name);
-// Salesforce's 15-character ids with the 3 characters that make them safe against lost case; others unchanged.
+// Salesforce's 15-character ids with the 3 characters that make them safe against lost case; others
+// unchanged.
 std::string normalize_id(std::string_view integration, std::string_view id);
 
 }  // namespace castiel::processing

@@ -19,11 +19,11 @@ using messaging::Step;
 
 namespace {
 
-constexpr std::size_t kMaxLoose = 50'000;       // unresolved relations looked at
-constexpr std::size_t kMaxNames = 20'000;       // names of a type compared with; more make near matches a gamble
-constexpr std::size_t kMinLengthOneEdit = 5;    // shorter keys must be equal
+constexpr std::size_t kMaxLoose = 50'000;  // unresolved relations looked at
+constexpr std::size_t kMaxNames = 20'000;  // names of a type compared with; more make near matches a gamble
+constexpr std::size_t kMinLengthOneEdit = 5;  // shorter keys must be equal
 constexpr std::size_t kMinLengthTwoEdits = 10;
-constexpr std::size_t kMaxReported = 200;       // spellings written into the story
+constexpr std::size_t kMaxReported = 200;  // spellings written into the story
 constexpr std::size_t kPageRecords = 200;
 
 // The names of one kind, to find the one that is nearest.
@@ -48,7 +48,9 @@ std::optional<ShardId> nearest(const Names& names, std::string_view key) {
   return found.size() == 1 ? std::optional(*found.begin()) : std::nullopt;
 }
 
-std::string type_of(std::string_view kind) { return std::string(kind.substr(0, kind.find(':'))); }
+std::string type_of(std::string_view kind) {
+  return std::string(kind.substr(0, kind.find(':')));
+}
 
 class RelationsPlan final : public messaging::Plan {
  public:
@@ -64,7 +66,8 @@ class RelationsPlan final : public messaging::Plan {
         continue;
       }
       const std::string kind = type + ":name";
-      const std::string key = relation.kind.ends_with(":name") ? relation.key : alias_key(type, relation.text);
+      const std::string key =
+          relation.kind.ends_with(":name") ? relation.key : alias_key(type, relation.text);
       auto [it, fresh] = names.try_emplace(kind);
       if (fresh) {
         CASTIEL_ASSIGN(it->second.aliases, reader.aliases_of_kind(kind, kMaxNames + 1));
@@ -93,7 +96,8 @@ class RelationsPlan final : public messaging::Plan {
     for (const auto& relation : resolved_) {
       if (!seen.insert(relation.from).second) continue;
       CASTIEL_ASSIGN(const auto shard, reader.shard(relation.from));
-      if (shard && shard->key.type == model::type::kOpportunity) deals_[shard->key.integration].push_back(shard->id);
+      if (shard && shard->key.type == model::type::kOpportunity)
+        deals_[shard->key.integration].push_back(shard->id);
     }
     CASTIEL_TRY(note_spellings(reader));
     return {};
@@ -103,9 +107,12 @@ class RelationsPlan final : public messaging::Plan {
     const auto& event = batch_.front().event;
     for (const auto& relation : resolved_) CASTIEL_TRY(step.tx().resolve_relation(relation));
     std::size_t reported = 0;
-    const auto note = [&](std::string_view type, const std::string& id, std::string text, std::int64_t count) -> Result<> {
+    const auto note = [&](std::string_view type, const std::string& id, std::string text,
+                          std::int64_t count) -> Result<> {
       if (reported++ >= kMaxReported) return {};
-      return step.tx().add_flow_entry(event.correlation, {step.now(), std::string(model::queue::kRelations), "note", std::string(type), id, std::move(text), count});
+      return step.tx().add_flow_entry(
+          event.correlation, {step.now(), std::string(model::queue::kRelations), "note", std::string(type),
+                              id, std::move(text), count});
     };
     for (const auto& [text, count] : spellings_) CASTIEL_TRY(note("resolved", "", text, count));
     for (const auto& [what, count] : unresolved_) {
@@ -116,10 +123,15 @@ class RelationsPlan final : public messaging::Plan {
     for (const auto& [integration, ids] : deals_) {
       for (std::size_t at = 0; at < ids.size(); at += kPageRecords) {
         json::array list;
-        for (std::size_t i = at; i < std::min(ids.size(), at + kPageRecords); ++i) list.push_back({{"shardId", ids[i].str()}, {"reason", "relation"}});
+        for (std::size_t i = at; i < std::min(ids.size(), at + kPageRecords); ++i)
+          list.push_back({{"shardId", ids[i].str()}, {"reason", "relation"}});
         const int n = static_cast<int>(list.size());
-        CASTIEL_TRY(step.publish(event, {model::event::kOpportunityUpdated, "relations", {{"integrationId", integration}, {"records", std::move(list)}},
-                                         messaging::lane_of(event.tenant, integration, model::type::kOpportunity), n}));
+        CASTIEL_TRY(
+            step.publish(event, {model::event::kOpportunityUpdated,
+                                 "relations",
+                                 {{"integrationId", integration}, {"records", std::move(list)}},
+                                 messaging::lane_of(event.tenant, integration, model::type::kOpportunity),
+                                 n}));
       }
     }
     return {};
@@ -133,7 +145,8 @@ class RelationsPlan final : public messaging::Plan {
   }
 
  private:
-  // Names that were taken for another spelling: by the key that leaves out case, spaces and signs, or by nearness.
+  // Names that were taken for another spelling: by the key that leaves out case, spaces and signs, or by
+  // nearness.
   Result<> note_spellings(const storage::Reader& reader) {
     CASTIEL_ASSIGN(auto named, reader.named_relations());
     std::map<std::pair<std::string, ShardId>, std::int64_t> near;
@@ -160,7 +173,8 @@ class RelationsPlan final : public messaging::Plan {
 
 }  // namespace
 
-Result<std::unique_ptr<messaging::Plan>> RelationsHandler::prepare(const storage::Reader& reader, std::span<const Incoming> batch) {
+Result<std::unique_ptr<messaging::Plan>> RelationsHandler::prepare(const storage::Reader& reader,
+                                                                   std::span<const Incoming> batch) {
   for (const auto& in : batch) {
     CASTIEL_ASSIGN(const auto pending, reader.pending(in.event.correlation, model::queue::kDataRaw));
     if (pending > 0) return transient("not_yet", "records of the import are still being mapped");

@@ -1,6 +1,6 @@
 #pragma once
-// The embedded broker's rows: queues, bindings and the messages waiting in them, in the store's own file, so that a
-// message can be taken or published by the transaction of the step. Used by messaging/embedded only.
+// The embedded broker's rows: queues, bindings and the messages waiting in them, in the store's own file, so
+// that a message can be taken or published by the transaction of the step. Used by messaging/embedded only.
 
 #include <functional>
 #include <optional>
@@ -59,26 +59,31 @@ struct Binding {
 class QueueRows {
  public:
   virtual ~QueueRows() = default;
-  virtual Result<> declare(std::string_view queue, int max_deliveries, const std::vector<Binding>& bindings) = 0;
+  virtual Result<> declare(std::string_view queue, int max_deliveries,
+                           const std::vector<Binding>& bindings) = 0;
   virtual Result<std::vector<LaneInfo>> lanes() = 0;
   // Takes messages of one lane in order, counting a delivery of each before it is handed out (RETRY-5): up to
   // `max_messages` and `max_records`, at least one; a message delivered before comes alone. Durable.
-  virtual Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition,
-                                                   int max_messages, int max_records, Deadline deadline) = 0;
+  virtual Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant,
+                                                   int partition, int max_messages, int max_records,
+                                                   Deadline deadline) = 0;
   // After a crash: claims of the process before are open again, their deliveries counted.
   virtual Result<> reopen_claims(Deadline deadline) = 0;
-  // Opens the claims of one lane but those in `held`, and takes their deliveries back: for claims whose commit was in
-  // doubt, so that nobody got the messages.
-  virtual Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition, const std::set<std::int64_t>& held, Deadline deadline) = 0;
+  // Opens the claims of one lane but those in `held`, and takes their deliveries back: for claims whose
+  // commit was in doubt, so that nobody got the messages.
+  virtual Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition,
+                               const std::set<std::int64_t>& held, Deadline deadline) = 0;
   // When the first unclaimed message of the lane is due; nothing when there is none.
-  virtual Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) = 0;
+  virtual Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant,
+                                                    int partition) = 0;
   // Within a step's transaction.
   virtual Result<> remove(Transaction& tx, const QueuedMessage& message) = 0;
-  virtual Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
-                       Timestamp available_at, std::string_view errors) = 0;
-  // Outside one: claimed messages go back to the lane, from `available_at` on; repeating it changes nothing. `count_delivery` false takes the delivery back: nobody tried.
-  virtual Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery,
-                           std::string_view errors, Deadline deadline) = 0;
+  virtual Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message,
+                       std::string_view record_key, Timestamp available_at, std::string_view errors) = 0;
+  // Outside one: claimed messages go back to the lane, from `available_at` on; repeating it changes nothing.
+  // `count_delivery` false takes the delivery back: nobody tried.
+  virtual Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at,
+                           bool count_delivery, std::string_view errors, Deadline deadline) = 0;
   // Called after each commit that changed lanes, on the committing thread, with the writer free again.
   virtual void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) = 0;
 };

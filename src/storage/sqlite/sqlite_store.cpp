@@ -32,7 +32,8 @@ class ReaderPool {
       }
     }
     CASTIEL_ASSIGN(auto connection, Connection::open(path_, Connection::Mode::read_only));
-    CASTIEL_TRY(connection->execute(fmt::format("PRAGMA cache_size=-{}; PRAGMA temp_store=memory", cache_bytes_ >> 10)));
+    CASTIEL_TRY(connection->execute(
+        fmt::format("PRAGMA cache_size=-{}; PRAGMA temp_store=memory", cache_bytes_ >> 10)));
     return connection;
   }
   void give_back(std::unique_ptr<Connection> connection) {
@@ -63,7 +64,8 @@ class Snapshot {
   Connection& connection() { return *connection_; }
 
  private:
-  Snapshot(ReaderPool& pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
+  Snapshot(ReaderPool& pool, std::unique_ptr<Connection> connection)
+      : pool_(&pool), connection_(std::move(connection)) {}
   ReaderPool* pool_;
   std::unique_ptr<Connection> connection_;
 };
@@ -85,13 +87,17 @@ class SqliteOperatorView final : public OperatorView {
   explicit SqliteOperatorView(Snapshot snapshot) : snapshot_(std::move(snapshot)) {}
 
   Result<std::vector<TenantInfo>> tenants() const override {
-    return collect<TenantInfo>(query(db(), "SELECT tenant, created_at FROM tenant ORDER BY tenant"),
-                               [](const Statement& row) { return TenantInfo{TenantId(row.str(0)), row.time(1)}; });
+    return collect<TenantInfo>(
+        query(db(), "SELECT tenant, created_at FROM tenant ORDER BY tenant"),
+        [](const Statement& row) { return TenantInfo{TenantId(row.str(0)), row.time(1)}; });
   }
-  Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const override {
+  Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
+                                               std::size_t limit) const override {
     static const std::string sql =
-        std::string(kDeadLetterColumns) + "WHERE (?1='' OR queue=?1) AND id>?2 AND state='dead' ORDER BY id LIMIT ?3";
-    return collect<DeadLetter>(query(db(), sql.c_str(), queue, after, static_cast<std::int64_t>(limit)), read_dead_letter);
+        std::string(kDeadLetterColumns) +
+        "WHERE (?1='' OR queue=?1) AND id>?2 AND state='dead' ORDER BY id LIMIT ?3";
+    return collect<DeadLetter>(query(db(), sql.c_str(), queue, after, static_cast<std::int64_t>(limit)),
+                               read_dead_letter);
   }
   Result<std::int64_t> dead_letter_count() const override {
     auto n = first<std::int64_t>(query(db(), "SELECT count(*) FROM dead_letter WHERE state='dead'"),
@@ -104,10 +110,13 @@ class SqliteOperatorView final : public OperatorView {
         query(db(), "SELECT queue, count(*) FROM dead_letter WHERE state='dead' GROUP BY queue"), read_count);
   }
   Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const override {
-    return collect<std::pair<std::string, std::int64_t>>(query(db(), "SELECT queue, count(*) FROM parked_record GROUP BY queue"), read_count);
+    return collect<std::pair<std::string, std::int64_t>>(
+        query(db(), "SELECT queue, count(*) FROM parked_record GROUP BY queue"), read_count);
   }
   Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const override {
-    return first<TenantId>(query(db(), "SELECT tenant FROM flow_entry WHERE correlation=? LIMIT 1", correlation.str()), read_tenant);
+    return first<TenantId>(
+        query(db(), "SELECT tenant FROM flow_entry WHERE correlation=? LIMIT 1", correlation.str()),
+        read_tenant);
   }
   Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const override {
     return first<TenantId>(query(db(), "SELECT tenant FROM dead_letter WHERE id=?", id), read_tenant);
@@ -115,7 +124,9 @@ class SqliteOperatorView final : public OperatorView {
 
  private:
   static TenantId read_tenant(const Statement& row) { return TenantId(row.str(0)); }
-  static std::pair<std::string, std::int64_t> read_count(const Statement& row) { return {row.str(0), row.integer(1)}; }
+  static std::pair<std::string, std::int64_t> read_count(const Statement& row) {
+    return {row.str(0), row.integer(1)};
+  }
   Connection& db() const { return const_cast<Snapshot&>(snapshot_).connection(); }
   Snapshot snapshot_;
 };
@@ -124,24 +135,33 @@ class SqliteOperatorView final : public OperatorView {
 
 struct SqliteStore::Impl final : QueueRows {
   Impl(Options o, const Clock& c, IdGenerator& i, std::unique_ptr<Connection> connection)
-      : options(std::move(o)), clock(&c), ids(&i), writer(std::move(connection), options.group_limit, options.observer),
+      : options(std::move(o)),
+        clock(&c),
+        ids(&i),
+        writer(std::move(connection), options.group_limit, options.observer),
         readers(options.path, options.cache_bytes / 4) {}
 
-  Result<> observe(std::string_view call) const { return options.observer == nullptr ? Result<>() : options.observer->before(call); }
+  Result<> observe(std::string_view call) const {
+    return options.observer == nullptr ? Result<>() : options.observer->before(call);
+  }
 
   Result<> declare(std::string_view queue, int max_deliveries, const std::vector<Binding>& bindings) override;
   Result<std::vector<LaneInfo>> lanes() override;
-  Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition, int max_messages, int max_records,
-                                           Deadline deadline) override;
+  Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition,
+                                           int max_messages, int max_records, Deadline deadline) override;
   Result<> reopen_claims(Deadline deadline) override;
-  Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition, const std::set<std::int64_t>& held, Deadline deadline) override;
-  Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant, int partition) override;
+  Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition,
+                       const std::set<std::int64_t>& held, Deadline deadline) override;
+  Result<std::optional<Timestamp>> next_due(std::string_view queue, const TenantId& tenant,
+                                            int partition) override;
   Result<> remove(Transaction& tx, const QueuedMessage& message) override;
-  Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
-               std::string_view errors) override;
-  Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery, std::string_view errors,
-                   Deadline deadline) override;
-  void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) override { writer.on_commit(std::move(listener)); }
+  Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message,
+               std::string_view record_key, Timestamp available_at, std::string_view errors) override;
+  Result<> release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery,
+                   std::string_view errors, Deadline deadline) override;
+  void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) override {
+    writer.on_commit(std::move(listener));
+  }
 
   // Runs `work` in a transaction of its own.
   template <class Work>
@@ -169,14 +189,18 @@ struct SqliteStore::Impl final : QueueRows {
 SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Clock& clock, IdGenerator& ids) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Clock& clock,
+                                                       IdGenerator& ids) {
   CASTIEL_ASSIGN(auto connection, Connection::open(options.path, Connection::Mode::read_write));
-  // 8 KiB pages keep a usual shard (about 1.5 KB) inside its leaf; the log is folded back every 32 MiB or when idle.
-  CASTIEL_TRY(connection->execute(fmt::format("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous={}; PRAGMA temp_store=memory;"
-                                              " PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-{}",
-                                              options.sync ? "FULL" : "OFF", options.cache_bytes >> 10)));
+  // 8 KiB pages keep a usual shard (about 1.5 KB) inside its leaf; the log is folded back every 32 MiB or
+  // when idle.
+  CASTIEL_TRY(connection->execute(fmt::format(
+      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous={}; PRAGMA temp_store=memory;"
+      " PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-{}",
+      options.sync ? "FULL" : "OFF", options.cache_bytes >> 10)));
   CASTIEL_TRY(migrate(*connection));
-  return std::unique_ptr<SqliteStore>(new SqliteStore(std::make_unique<Impl>(std::move(options), clock, ids, std::move(connection))));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::make_unique<Impl>(std::move(options), clock, ids, std::move(connection))));
 }
 
 Result<bool> SqliteStore::tenant_exists(const TenantId& tenant) {
@@ -187,7 +211,8 @@ Result<bool> SqliteStore::tenant_exists(const TenantId& tenant) {
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(impl_->readers));
   bool found = false;
   {
-    CASTIEL_ASSIGN(auto statement, query(snapshot.connection(), "SELECT 1 FROM tenant WHERE tenant=?", tenant.str()));
+    CASTIEL_ASSIGN(auto statement,
+                   query(snapshot.connection(), "SELECT 1 FROM tenant WHERE tenant=?", tenant.str()));
     CASTIEL_ASSIGN(found, statement.step());
   }
   if (found) {
@@ -199,7 +224,9 @@ Result<bool> SqliteStore::tenant_exists(const TenantId& tenant) {
 
 namespace {
 std::unexpected<Error> unknown_tenant(const TenantId& tenant) {
-  return permanent("unknown_tenant", fmt::format("there is no tenant '{}'; `castiel tenants list` shows those that exist", tenant.str()));
+  return permanent(
+      "unknown_tenant",
+      fmt::format("there is no tenant '{}'; `castiel tenants list` shows those that exist", tenant.str()));
 }
 }  // namespace
 
@@ -216,35 +243,41 @@ Result<std::unique_ptr<Transaction>> SqliteStore::begin(const TenantId& tenant, 
   CASTIEL_ASSIGN(const bool known, tenant_exists(tenant));
   if (!known) return unknown_tenant(tenant);
   CASTIEL_TRY(impl_->writer.acquire(deadline));
-  return std::make_unique<SqliteTransaction>(impl_->writer, impl_->routes, *impl_->clock, *impl_->ids, impl_->options.publish_to, tenant);
+  return std::make_unique<SqliteTransaction>(impl_->writer, impl_->routes, *impl_->clock, *impl_->ids,
+                                             impl_->options.publish_to, tenant);
 }
 
 Result<> SqliteStore::create_tenant(const TenantId& tenant, Deadline deadline) {
   return impl_->in_transaction(deadline, [&] {
-    return run(impl_->writer.connection(), "INSERT OR IGNORE INTO tenant (tenant, created_at) VALUES (?,?)", tenant.str(), impl_->clock->now());
+    return run(impl_->writer.connection(), "INSERT OR IGNORE INTO tenant (tenant, created_at) VALUES (?,?)",
+               tenant.str(), impl_->clock->now());
   });
 }
 
 std::vector<std::string> SqliteStore::tenant_tables() {
-  return {"shard",        "shard_version", "field_change", "alias",     "same_as",   "relation",   "inbox",         "outbox",      "queued", "parked_key",
-          "parked_record", "dead_letter",   "ledger",       "flow_entry", "problem",   "insight",    "import_run",    "imported_file", "sync_cursor",
-          "audit",        "tenant_setting", "tenant"};
+  return {"shard",       "shard_version", "field_change",   "alias",      "same_as",       "relation",
+          "inbox",       "outbox",        "queued",         "parked_key", "parked_record", "dead_letter",
+          "ledger",      "flow_entry",    "problem",        "insight",    "import_run",    "imported_file",
+          "sync_cursor", "audit",         "tenant_setting", "tenant"};
 }
 
-Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant, Deadline deadline) {
+Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant,
+                                                                                    Deadline deadline) {
   static const std::vector<std::pair<std::string, std::string>> kStatements = [] {
     std::vector<std::pair<std::string, std::string>> statements;
-    for (const auto& table : tenant_tables()) statements.emplace_back(table, fmt::format("DELETE FROM {} WHERE tenant=?", table));
+    for (const auto& table : tenant_tables())
+      statements.emplace_back(table, fmt::format("DELETE FROM {} WHERE tenant=?", table));
     return statements;
   }();
-  auto erased = impl_->in_transaction(deadline, [&]() -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
-    std::vector<std::pair<std::string, std::int64_t>> counts;
-    for (const auto& [table, sql] : kStatements) {
-      CASTIEL_TRY(run(impl_->writer.connection(), sql.c_str(), tenant.str()));
-      counts.emplace_back(table, sqlite3_changes64(impl_->writer.connection().handle()));
-    }
-    return counts;
-  });
+  auto erased =
+      impl_->in_transaction(deadline, [&]() -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
+        std::vector<std::pair<std::string, std::int64_t>> counts;
+        for (const auto& [table, sql] : kStatements) {
+          CASTIEL_TRY(run(impl_->writer.connection(), sql.c_str(), tenant.str()));
+          counts.emplace_back(table, sqlite3_changes64(impl_->writer.connection().handle()));
+        }
+        return counts;
+      });
   std::lock_guard lock(impl_->tenants_mutex);
   if (erased) impl_->known_tenants.erase(tenant);
   return erased;
@@ -255,23 +288,30 @@ Result<std::unique_ptr<OperatorView>> SqliteStore::operator_view() {
   return std::make_unique<SqliteOperatorView>(std::move(snapshot));
 }
 
-QueueRows& SqliteStore::queue_rows() { return *impl_; }
+QueueRows& SqliteStore::queue_rows() {
+  return *impl_;
+}
 
 void SqliteStore::checkpoint() {
   auto connection = Connection::open(impl_->options.path, Connection::Mode::read_write);
-  if (connection) sqlite3_wal_checkpoint_v2((*connection)->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (connection)
+    sqlite3_wal_checkpoint_v2((*connection)->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
 }
 
 // --- queue rows ---
 
-Result<> SqliteStore::Impl::declare(std::string_view queue, int max_deliveries, const std::vector<Binding>& bindings) {
+Result<> SqliteStore::Impl::declare(std::string_view queue, int max_deliveries,
+                                    const std::vector<Binding>& bindings) {
   const auto deadline = Deadline::after(*clock, std::chrono::seconds(10));
   return in_transaction(deadline, [&]() -> Result<> {
     auto& db = writer.connection();
-    CASTIEL_TRY(run(db, "INSERT OR REPLACE INTO queue (name, max_deliveries) VALUES (?,?)", queue, max_deliveries));
+    CASTIEL_TRY(
+        run(db, "INSERT OR REPLACE INTO queue (name, max_deliveries) VALUES (?,?)", queue, max_deliveries));
     CASTIEL_TRY(run(db, "DELETE FROM binding WHERE queue=?", queue));
-    for (const auto& b : bindings) CASTIEL_TRY(run(db, "INSERT OR IGNORE INTO binding (pattern, queue) VALUES (?,?)", b.pattern, queue));
-    auto all = collect<Binding>(query(db, "SELECT pattern, queue FROM binding"), [](const Statement& row) { return Binding{row.str(0), row.str(1)}; });
+    for (const auto& b : bindings)
+      CASTIEL_TRY(run(db, "INSERT OR IGNORE INTO binding (pattern, queue) VALUES (?,?)", b.pattern, queue));
+    auto all = collect<Binding>(query(db, "SELECT pattern, queue FROM binding"),
+                                [](const Statement& row) { return Binding{row.str(0), row.str(1)}; });
     if (!all) return std::unexpected(all.error());
     routes.set(std::move(*all));
     return {};
@@ -280,19 +320,24 @@ Result<> SqliteStore::Impl::declare(std::string_view queue, int max_deliveries, 
 
 Result<std::vector<LaneInfo>> SqliteStore::Impl::lanes() {
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(readers));
-  return collect<LaneInfo>(
-      query(snapshot.connection(),
-            "SELECT l.queue, l.tenant, l.part, l.n, (SELECT CASE l.part WHEN -1 THEN (SELECT min(available_at) FROM queued r WHERE"
-            " r.queue=l.queue AND r.tenant=l.tenant AND r.part=-1) ELSE available_at END FROM queued h WHERE h.seq=l.head),"
-            " (SELECT enqueued_at FROM queued o WHERE o.seq=l.head)"
-            " FROM (SELECT queue, tenant, part, count(*) AS n, min(seq) AS head FROM queued GROUP BY queue, tenant, part) l"),
-      [](const Statement& row) {
-        return LaneInfo{row.str(0), TenantId(row.str(1)), static_cast<int>(row.integer(2)), row.integer(3), row.time(4), row.time(5)};
-      });
+  return collect<LaneInfo>(query(snapshot.connection(),
+                                 "SELECT l.queue, l.tenant, l.part, l.n, (SELECT CASE l.part WHEN -1 THEN "
+                                 "(SELECT min(available_at) FROM queued r WHERE"
+                                 " r.queue=l.queue AND r.tenant=l.tenant AND r.part=-1) ELSE available_at "
+                                 "END FROM queued h WHERE h.seq=l.head),"
+                                 " (SELECT enqueued_at FROM queued o WHERE o.seq=l.head)"
+                                 " FROM (SELECT queue, tenant, part, count(*) AS n, min(seq) AS head FROM "
+                                 "queued GROUP BY queue, tenant, part) l"),
+                           [](const Statement& row) {
+                             return LaneInfo{
+                                 row.str(0),     TenantId(row.str(1)), static_cast<int>(row.integer(2)),
+                                 row.integer(3), row.time(4),          row.time(5)};
+                           });
 }
 
-Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view queue, const TenantId& tenant, int partition, int max_messages,
-                                                            int max_records, Deadline deadline) {
+Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view queue, const TenantId& tenant,
+                                                            int partition, int max_messages, int max_records,
+                                                            Deadline deadline) {
   CASTIEL_TRY(observe("claim"));
   auto claimed = in_transaction(deadline, [&]() -> Result<std::vector<QueuedMessage>> {
     std::vector<QueuedMessage> messages;
@@ -301,8 +346,10 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
     {
       // The retry lane hands out whatever is due; other lanes only their head and what follows it.
       CASTIEL_ASSIGN(auto rows, query(writer.connection(),
-                                      "SELECT seq, message_id, type, correlation, records, record_key, deliveries, available_at, enqueued_at, errors, body"
-                                      " FROM queued WHERE queue=?1 AND tenant=?2 AND part=?3 AND claimed=0 AND (?3 <> -1 OR available_at <= ?4)"
+                                      "SELECT seq, message_id, type, correlation, records, record_key, "
+                                      "deliveries, available_at, enqueued_at, errors, body"
+                                      " FROM queued WHERE queue=?1 AND tenant=?2 AND part=?3 AND claimed=0 "
+                                      "AND (?3 <> -1 OR available_at <= ?4)"
                                       " ORDER BY seq LIMIT ?5",
                                       queue, tenant.str(), partition, now, max_messages));
       for (;;) {
@@ -332,7 +379,8 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
       }
     }
     for (const auto& m : messages) {
-      CASTIEL_TRY(run(writer.connection(), "UPDATE queued SET deliveries = deliveries + 1, claimed = 1 WHERE seq=?", m.seq));
+      CASTIEL_TRY(run(writer.connection(),
+                      "UPDATE queued SET deliveries = deliveries + 1, claimed = 1 WHERE seq=?", m.seq));
     }
     return messages;
   });
@@ -340,35 +388,43 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
 }
 
 Result<> SqliteStore::Impl::reopen_claims(Deadline deadline) {
-  return in_transaction(deadline, [&] { return run(writer.connection(), "UPDATE queued SET claimed = 0 WHERE claimed <> 0"); });
+  return in_transaction(
+      deadline, [&] { return run(writer.connection(), "UPDATE queued SET claimed = 0 WHERE claimed <> 0"); });
 }
 
-Result<> SqliteStore::Impl::reopen_lane(std::string_view queue, const TenantId& tenant, int partition, const std::set<std::int64_t>& held,
-                                        Deadline deadline) {
+Result<> SqliteStore::Impl::reopen_lane(std::string_view queue, const TenantId& tenant, int partition,
+                                        const std::set<std::int64_t>& held, Deadline deadline) {
   CASTIEL_TRY(observe("reopen"));
   return in_transaction(deadline, [&]() -> Result<> {
-    auto claimed = collect<std::int64_t>(query(writer.connection(), "SELECT seq FROM queued WHERE queue=? AND tenant=? AND part=? AND claimed<>0", queue,
-                                               tenant.str(), partition),
-                                         [](const Statement& row) { return row.integer(0); });
+    auto claimed = collect<std::int64_t>(
+        query(writer.connection(),
+              "SELECT seq FROM queued WHERE queue=? AND tenant=? AND part=? AND claimed<>0", queue,
+              tenant.str(), partition),
+        [](const Statement& row) { return row.integer(0); });
     if (!claimed) return std::unexpected(claimed.error());
     for (const auto seq : *claimed) {
-      if (!held.contains(seq)) CASTIEL_TRY(run(writer.connection(), "UPDATE queued SET claimed = 0, deliveries = deliveries - 1 WHERE seq=?", seq));
+      if (!held.contains(seq))
+        CASTIEL_TRY(run(writer.connection(),
+                        "UPDATE queued SET claimed = 0, deliveries = deliveries - 1 WHERE seq=?", seq));
     }
     return {};
   });
 }
 
-Result<std::optional<Timestamp>> SqliteStore::Impl::next_due(std::string_view queue, const TenantId& tenant, int partition) {
+Result<std::optional<Timestamp>> SqliteStore::Impl::next_due(std::string_view queue, const TenantId& tenant,
+                                                             int partition) {
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(readers));
   if (partition == kRetryLane) {
     return first<Timestamp>(query(snapshot.connection(),
-                                  "SELECT available_at FROM queued WHERE queue=? AND tenant=? AND part=-1 AND claimed=0 ORDER BY available_at LIMIT 1",
+                                  "SELECT available_at FROM queued WHERE queue=? AND tenant=? AND part=-1 "
+                                  "AND claimed=0 ORDER BY available_at LIMIT 1",
                                   queue, tenant.str()),
                             [](const Statement& row) { return row.time(0); });
   }
   return first<Timestamp>(query(snapshot.connection(),
-                                "SELECT available_at FROM queued WHERE queue=? AND tenant=? AND part=? AND claimed=0 ORDER BY seq LIMIT 1", queue,
-                                tenant.str(), partition),
+                                "SELECT available_at FROM queued WHERE queue=? AND tenant=? AND part=? AND "
+                                "claimed=0 ORDER BY seq LIMIT 1",
+                                queue, tenant.str(), partition),
                           [](const Statement& row) { return row.time(0); });
 }
 
@@ -376,18 +432,22 @@ Result<> SqliteStore::Impl::remove(Transaction& tx, const QueuedMessage& message
   return static_cast<SqliteTransaction&>(tx).remove_queued(message);
 }
 
-Result<> SqliteStore::Impl::add(Transaction& tx, std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
-                                Timestamp available_at, std::string_view errors) {
+Result<> SqliteStore::Impl::add(Transaction& tx, std::string_view queue, const OutgoingMessage& message,
+                                std::string_view record_key, Timestamp available_at,
+                                std::string_view errors) {
   return static_cast<SqliteTransaction&>(tx).add_queued(queue, message, record_key, available_at, errors);
 }
 
-Result<> SqliteStore::Impl::release(const std::vector<QueuedMessage>& messages, Timestamp available_at, bool count_delivery, std::string_view errors,
-                                    Deadline deadline) {
+Result<> SqliteStore::Impl::release(const std::vector<QueuedMessage>& messages, Timestamp available_at,
+                                    bool count_delivery, std::string_view errors, Deadline deadline) {
   CASTIEL_TRY(observe("release"));
   return in_transaction(deadline, [&]() -> Result<> {
     for (const auto& m : messages) {
-      CASTIEL_TRY(run(writer.connection(), "UPDATE queued SET claimed = 0, available_at = ?, deliveries = deliveries - ?, errors = ? WHERE seq=? AND claimed <> 0",
-                      available_at, count_delivery ? 0 : 1, errors.empty() ? std::string_view(m.errors) : errors, m.seq));
+      CASTIEL_TRY(run(writer.connection(),
+                      "UPDATE queued SET claimed = 0, available_at = ?, deliveries = deliveries - ?, errors "
+                      "= ? WHERE seq=? AND claimed <> 0",
+                      available_at, count_delivery ? 0 : 1,
+                      errors.empty() ? std::string_view(m.errors) : errors, m.seq));
     }
     return {};
   });

@@ -1,6 +1,6 @@
 #pragma once
-// The embedded store: one SQLite file in WAL mode with synchronous=full. One writer at a time; transactions that
-// wait for each other are committed as a group with a single sync. Readers see snapshots and never wait.
+// The embedded store: one SQLite file in WAL mode with synchronous=full. One writer at a time; transactions
+// that wait for each other are committed as a group with a single sync. Readers see snapshots and never wait.
 // Threads: all calls may come from any thread.
 
 #include <functional>
@@ -30,9 +30,10 @@ class SqliteStore final : public Store {
   struct Options {
     std::string path;  // the database file; its folder must exist
     PublishTo publish_to = PublishTo::queues;
-    bool sync = true;               // false only where a crash of the machine does not matter: tests, benchmarks of that cost
+    bool sync =
+        true;  // false only where a crash of the machine does not matter: tests, benchmarks of that cost
     std::size_t cache_bytes = 32u << 20;  // page cache of the writer; a quarter of it for each reader
-    int group_limit = 32;           // transactions committed with one sync, at most
+    int group_limit = 32;                 // transactions committed with one sync, at most
     CallObserver* observer = nullptr;
   };
 
@@ -45,7 +46,8 @@ class SqliteStore final : public Store {
   Result<std::unique_ptr<Transaction>> begin(const TenantId& tenant, Deadline deadline) override;
   Result<> create_tenant(const TenantId& tenant, Deadline deadline) override;
   Result<bool> tenant_exists(const TenantId& tenant) override;
-  Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant, Deadline deadline) override;
+  Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant,
+                                                                         Deadline deadline) override;
   Result<std::unique_ptr<OperatorView>> operator_view() override;
 
   // The rows of the embedded broker, which lives in this file.

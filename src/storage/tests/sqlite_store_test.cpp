@@ -47,7 +47,8 @@ struct SqliteStoreTest : testing::Test {
     ASSERT_TRUE(store->create_tenant(other, soon()));
   }
 
-  ShardWrite shard(std::string external_id, std::int64_t expected = 0, std::string data = R"({"name":"Acme"})") {
+  ShardWrite shard(std::string external_id, std::int64_t expected = 0,
+                   std::string data = R"({"name":"Acme"})") {
     ShardWrite write;
     write.expected_version = expected;
     write.shard.id = ShardId(ids.next());
@@ -72,7 +73,10 @@ TEST_F(SqliteStoreTest, a_shard_is_there_after_commit_and_not_before) {
 }
 
 TEST_F(SqliteStoreTest, a_transaction_dropped_leaves_nothing) {
-  { auto tx = store->begin(acme, soon()).value(); ASSERT_TRUE(tx->put_shards({{shard("1")}})); }
+  {
+    auto tx = store->begin(acme, soon()).value();
+    ASSERT_TRUE(tx->put_shards({{shard("1")}}));
+  }
   EXPECT_TRUE(store->read(acme).value()->shards({}).value().empty());
 }
 
@@ -125,16 +129,21 @@ TEST_F(SqliteStoreTest, relations_resolve_whichever_side_comes_first) {
 
 TEST_F(SqliteStoreTest, a_name_shared_by_two_is_left_open) {
   auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_aliases({{Alias{"user:name", "kim", "a", ShardId("1")}, Alias{"user:name", "kim", "b", ShardId("2")}}}));
-  ASSERT_TRUE(tx->put_relations({{Relation{ShardId("d"), "owner", 0, "c", "user:name", "kim", "Kim", {}, {}}}}));
+  ASSERT_TRUE(tx->put_aliases(
+      {{Alias{"user:name", "kim", "a", ShardId("1")}, Alias{"user:name", "kim", "b", ShardId("2")}}}));
+  ASSERT_TRUE(
+      tx->put_relations({{Relation{ShardId("d"), "owner", 0, "c", "user:name", "kim", "Kim", {}, {}}}}));
   EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().how, "ambiguous");
-  ASSERT_TRUE(tx->put_relations({{Relation{ShardId("d"), "owner", 0, "b", "user:name", "kim", "Kim", {}, {}}}}));
-  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("2")) << "the source's own shard is preferred";
+  ASSERT_TRUE(
+      tx->put_relations({{Relation{ShardId("d"), "owner", 0, "b", "user:name", "kim", "Kim", {}, {}}}}));
+  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("2"))
+      << "the source's own shard is preferred";
 }
 
 TEST_F(SqliteStoreTest, a_shared_name_ends_the_same_whichever_side_comes_first) {
   auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_relations({{Relation{ShardId("d"), "account", 0, "c", "account:name", "acme", "Acme", {}, {}}}}));
+  ASSERT_TRUE(tx->put_relations(
+      {{Relation{ShardId("d"), "account", 0, "c", "account:name", "acme", "Acme", {}, {}}}}));
   ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "a", ShardId("1")}}}));
   EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("1"));
   ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "b", ShardId("2")}}}));
@@ -165,11 +174,19 @@ TEST_F(SqliteStoreTest, every_table_with_a_tenant_is_erased) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((folder / "castiel.db").c_str(), &db), SQLITE_OK);
   std::set<std::string> tables;
-  sqlite3_exec(db, "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%' AND sql LIKE '%tenant TEXT%'",
-               [](void* out, int, char** values, char**) { static_cast<std::set<std::string>*>(out)->insert(values[0]); return 0; }, &tables, nullptr);
+  sqlite3_exec(
+      db,
+      "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%' AND sql LIKE '%tenant "
+      "TEXT%'",
+      [](void* out, int, char** values, char**) {
+        static_cast<std::set<std::string>*>(out)->insert(values[0]);
+        return 0;
+      },
+      &tables, nullptr);
   sqlite3_close(db);
   const auto known = SqliteStore::tenant_tables();
-  EXPECT_EQ(tables, std::set<std::string>(known.begin(), known.end())) << "a table with tenants' rows has no owner of its erasure";
+  EXPECT_EQ(tables, std::set<std::string>(known.begin(), known.end()))
+      << "a table with tenants' rows has no owner of its erasure";
 
   auto tx = store->begin(acme, soon()).value();
   ASSERT_TRUE(tx->put_shards({{shard("1")}}));

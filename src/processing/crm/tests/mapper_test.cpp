@@ -7,7 +7,8 @@ namespace {
 
 using connectors::ColumnMapping;
 
-PageHeader header(std::string entity, std::vector<std::pair<std::string, std::string>> columns, std::string integration = "files") {
+PageHeader header(std::string entity, std::vector<std::pair<std::string, std::string>> columns,
+                  std::string integration = "files") {
   PageHeader h;
   h.integration = integration;
   h.mapping.entity = std::move(entity);
@@ -17,13 +18,22 @@ PageHeader header(std::string entity, std::vector<std::pair<std::string, std::st
   return h;
 }
 
-json::object data_of(const MappedRecord& record) { return parse_json(record.data).value().get_object(); }
+json::object data_of(const MappedRecord& record) {
+  return parse_json(record.data).value().get_object();
+}
 
 TEST(Mapper, types_fields_and_keeps_unknown_ones) {
-  const auto mapper = Mapper::create(header("opportunity", {{"Id", "id"}, {"Name", "name"}, {"Amount", "amount"}, {"Close", "closeDate"},
-                                                            {"Stage", "stage"}, {"Colour", ""}})).value();
+  const auto mapper = Mapper::create(header("opportunity", {{"Id", "id"},
+                                                            {"Name", "name"},
+                                                            {"Amount", "amount"},
+                                                            {"Close", "closeDate"},
+                                                            {"Stage", "stage"},
+                                                            {"Colour", ""}}))
+                          .value();
   const auto record = mapper.map("1", R"(1,"Big, one","1,250.50",2026-03-01,Closed Won,red)").value();
-  EXPECT_EQ(record.data, R"({"amount":"1250.50","closeDate":"2026-03-01","currency":"unknown","name":"Big, one","stage":"Closed Won","status":"won","custom":{"Colour":"red"}})");
+  EXPECT_EQ(
+      record.data,
+      R"({"amount":"1250.50","closeDate":"2026-03-01","currency":"unknown","name":"Big, one","stage":"Closed Won","status":"won","custom":{"Colour":"red"}})");
   EXPECT_TRUE(record.problems.empty());
   EXPECT_FALSE(record.dated);
 }
@@ -48,8 +58,10 @@ TEST(Mapper, markers_for_no_date_are_missing_dates) {
 }
 
 TEST(Mapper, the_same_content_has_the_same_hash_whatever_its_modification_time) {
-  const auto mapper = Mapper::create(header("account", {{"Id", "id"}, {"Name", "name"}, {"Mod", "modifiedAt"}})).value();
-  const auto a = mapper.map("1", "1,Acme,2026-01-01T00:00:00Z").value(), b = mapper.map("1", "1,Acme,2026-02-01T00:00:00Z").value();
+  const auto mapper =
+      Mapper::create(header("account", {{"Id", "id"}, {"Name", "name"}, {"Mod", "modifiedAt"}})).value();
+  const auto a = mapper.map("1", "1,Acme,2026-01-01T00:00:00Z").value(),
+             b = mapper.map("1", "1,Acme,2026-02-01T00:00:00Z").value();
   EXPECT_EQ(a.content_hash, b.content_hash);
   EXPECT_LT(a.source_version, b.source_version);
   EXPECT_TRUE(a.dated);
@@ -57,7 +69,11 @@ TEST(Mapper, the_same_content_has_the_same_hash_whatever_its_modification_time) 
 }
 
 TEST(Mapper, an_id_decides_a_relation_and_the_name_stays_as_its_text) {
-  const auto mapper = Mapper::create(header("opportunity", {{"Id", "id"}, {"AccountId", "accountId"}, {"Account", "accountName"}, {"Owner", "ownerName"}})).value();
+  const auto mapper = Mapper::create(header("opportunity", {{"Id", "id"},
+                                                            {"AccountId", "accountId"},
+                                                            {"Account", "accountName"},
+                                                            {"Owner", "ownerName"}}))
+                          .value();
   const auto record = mapper.map("1", "1,A1,Acme Inc,Kim Lee").value();
   ASSERT_EQ(record.relations.size(), 2u);
   EXPECT_EQ(record.relations[0].kind, "account:id");
@@ -68,7 +84,10 @@ TEST(Mapper, an_id_decides_a_relation_and_the_name_stays_as_its_text) {
 }
 
 TEST(Mapper, several_references_in_one_field_are_several_relations) {
-  const auto mapper = Mapper::create(header("opportunity", {{"Id", "id"}, {"Contacts", "contactId"}, {"Names", "contactName"}}, "hubspot")).value();
+  const auto mapper =
+      Mapper::create(header("opportunity",
+                            {{"Id", "id"}, {"Contacts", "contactId"}, {"Names", "contactName"}}, "hubspot"))
+          .value();
   const auto record = mapper.map("1", "1,11;12,Ann Ray (ann@x.example);Bo Li (bo@x.example)").value();
   ASSERT_EQ(record.relations.size(), 2u);
   EXPECT_EQ(record.relations[1].key, "12");
@@ -82,8 +101,12 @@ TEST(Mapper, short_salesforce_ids_are_the_long_ones) {
 }
 
 TEST(Mapper, a_change_of_a_field_becomes_history_of_the_canonical_field) {
-  const auto mapper = Mapper::create(header("opportunity_change", {{"OpportunityId", "opportunityId"}, {"Field", "field"}, {"OldValue", "oldValue"},
-                                                                   {"NewValue", "newValue"}, {"CreatedDate", "changedAt"}})).value();
+  const auto mapper = Mapper::create(header("opportunity_change", {{"OpportunityId", "opportunityId"},
+                                                                   {"Field", "field"},
+                                                                   {"OldValue", "oldValue"},
+                                                                   {"NewValue", "newValue"},
+                                                                   {"CreatedDate", "changedAt"}}))
+                          .value();
   const auto mapped = mapper.map_changes("6,CloseDate,2026-01-31,2026-02-28,2026-01-20T10:00:00Z").value();
   ASSERT_EQ(mapped.changes.size(), 1u);
   EXPECT_EQ(mapped.shard.external_id, "6");
@@ -94,7 +117,10 @@ TEST(Mapper, a_change_of_a_field_becomes_history_of_the_canonical_field) {
 }
 
 TEST(Mapper, a_change_without_a_time_is_refused) {
-  const auto mapper = Mapper::create(header("opportunity_change", {{"OpportunityId", "opportunityId"}, {"Field", "field"}, {"NewValue", "newValue"}})).value();
+  const auto mapper = Mapper::create(header("opportunity_change", {{"OpportunityId", "opportunityId"},
+                                                                   {"Field", "field"},
+                                                                   {"NewValue", "newValue"}}))
+                          .value();
   EXPECT_EQ(mapper.map_changes("6,StageName,Won").error().code, "invalid_time");
 }
 

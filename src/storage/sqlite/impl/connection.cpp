@@ -14,19 +14,24 @@ Error to_error(sqlite3* db, int code, std::string_view doing) {
     case SQLITE_LOCKED:
       return {"store_busy", fmt::format("the store is busy while {}", doing), ErrorClass::transient, cause};
     case SQLITE_FULL:
-      return {"store_full", fmt::format("the disk is full while {}: free some space; nothing was lost", doing),
+      return {"store_full",
+              fmt::format("the disk is full while {}: free some space; nothing was lost", doing),
               ErrorClass::transient, cause};
     case SQLITE_IOERR:
-      return {"store_io", fmt::format("the disk failed while {} (SQLite {})", doing, extended), ErrorClass::transient, cause};
+      return {"store_io", fmt::format("the disk failed while {} (SQLite {})", doing, extended),
+              ErrorClass::transient, cause};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return {"store_corrupt", fmt::format("the database file is damaged (found while {}): restore it from a backup", doing),
+      return {"store_corrupt",
+              fmt::format("the database file is damaged (found while {}): restore it from a backup", doing),
               ErrorClass::permanent, cause};
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      return {"store_unreadable", fmt::format("the database cannot be opened for writing while {}: check the folder's rights", doing),
-              ErrorClass::permanent, cause};
+      return {
+          "store_unreadable",
+          fmt::format("the database cannot be opened for writing while {}: check the folder's rights", doing),
+          ErrorClass::permanent, cause};
     default:
       return {"store_failed", fmt::format("the store failed while {}", doing), ErrorClass::permanent, cause};
   }
@@ -61,8 +66,9 @@ Result<> Statement::run() {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mode mode) {
   sqlite3* db = nullptr;
-  const int flags = (mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
-                    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int flags =
+      (mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
   std::unique_ptr<Connection> connection(new Connection(db));
   if (code != SQLITE_OK) return std::unexpected(to_error(db, code, "opening " + path));

@@ -22,7 +22,8 @@ Error to_error(sqlite3* db, int code, std::string_view doing);
 class Statement {
  public:
   Statement(sqlite3* db, sqlite3_stmt* handle) : db_(db), handle_(handle) {}
-  Statement(Statement&& other) noexcept : db_(other.db_), handle_(std::exchange(other.handle_, nullptr)), next_(other.next_) {}
+  Statement(Statement&& other) noexcept
+      : db_(other.db_), handle_(std::exchange(other.handle_, nullptr)), next_(other.next_) {}
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
   ~Statement() {
@@ -60,7 +61,8 @@ class Statement {
 
  private:
   void bind_next(std::string_view v) {
-    sqlite3_bind_text64(handle_, next_++, v.data() == nullptr ? "" : v.data(), v.size(), SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_text64(handle_, next_++, v.data() == nullptr ? "" : v.data(), v.size(), SQLITE_STATIC,
+                        SQLITE_UTF8);
   }
   void bind_next(const std::string& v) { bind_next(std::string_view(v)); }
   void bind_next(const char* v) { bind_next(std::string_view(v)); }

@@ -13,12 +13,16 @@ Result<> migrate(Connection& connection) {
   }
   const auto scripts = migrations();
   if (version > static_cast<std::int64_t>(scripts.size())) {
-    return permanent("store_too_new", fmt::format("the data folder was written by a later version of castiel (schema {}, this one knows {}): "
-                                                  "use that version",
-                                                  version, scripts.size()));
+    return permanent(
+        "store_too_new",
+        fmt::format(
+            "the data folder was written by a later version of castiel (schema {}, this one knows {}): "
+            "use that version",
+            version, scripts.size()));
   }
   for (auto i = static_cast<std::size_t>(version); i < scripts.size(); ++i) {
-    const auto script = fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;", scripts[i].script, i + 1);
+    const auto script =
+        fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;", scripts[i].script, i + 1);
     if (auto done = connection.execute(script); !done) {
       (void)connection.execute("ROLLBACK");
       return done;

@@ -7,7 +7,8 @@
 namespace castiel::storage::sqlite {
 
 inline constexpr char kShardColumns[] =
-    "SELECT type, integration, external_id, id, version, source_version, source_is_dated, content_hash, correlation,"
+    "SELECT type, integration, external_id, id, version, source_version, source_is_dated, content_hash, "
+    "correlation,"
     " created_at, updated_at, deleted_at, origin, data, source FROM shard ";
 
 inline model::Shard read_shard(const Statement& row, bool with_source = true) {
@@ -29,19 +30,29 @@ inline model::Shard read_shard(const Statement& row, bool with_source = true) {
 }
 
 inline constexpr char kChangeColumns[] =
-    "SELECT type, integration, external_id, field, old_value, new_value, effective_at, recorded_at, origin, actor, correlation"
+    "SELECT type, integration, external_id, field, old_value, new_value, effective_at, recorded_at, origin, "
+    "actor, correlation"
     " FROM field_change ";
 
 inline model::FieldChange read_change(const Statement& row) {
-  return {{row.str(0), row.str(1), row.str(2)}, row.str(3),  row.optional_text(4), row.optional_text(5), row.time(6),
-          row.time(7),                          row.str(8), row.str(9),           CorrelationId(row.str(10))};
+  return {{row.str(0), row.str(1), row.str(2)},
+          row.str(3),
+          row.optional_text(4),
+          row.optional_text(5),
+          row.time(6),
+          row.time(7),
+          row.str(8),
+          row.str(9),
+          CorrelationId(row.str(10))};
 }
 
 inline constexpr char kRelationColumns[] =
     "SELECT from_id, role, ordinal, integration, kind, key, text, to_id, how FROM relation ";
 
 inline Relation read_relation(const Statement& row) {
-  Relation r{ShardId(row.str(0)), row.str(1), static_cast<int>(row.integer(2)), row.str(3), row.str(4), row.str(5), row.str(6), {}, row.str(8)};
+  Relation r{ShardId(row.str(0)), row.str(1), static_cast<int>(row.integer(2)),
+             row.str(3),          row.str(4), row.str(5),
+             row.str(6),          {},         row.str(8)};
   if (!row.is_null(7)) r.to = ShardId(row.str(7));
   return r;
 }
@@ -50,7 +61,8 @@ std::string failures_to_json(const std::vector<Failure>& failures);
 std::vector<Failure> failures_from_json(std::string_view text);
 
 inline constexpr char kDeadLetterColumns[] =
-    "SELECT id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, errors, payload"
+    "SELECT id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, "
+    "errors, payload"
     " FROM dead_letter ";
 
 inline DeadLetter read_dead_letter(const Statement& row) {
@@ -114,17 +126,20 @@ class Queries : public Base {
 
   Result<std::vector<std::optional<ShardHead>>> heads(std::string_view type, std::string_view integration,
                                                       std::span<const std::string> ids) const override {
-    CASTIEL_ASSIGN(auto statement,
-                   db().prepare("SELECT id, version, source_version, source_is_dated, content_hash, deleted_at IS NOT NULL"
-                                " FROM shard WHERE tenant=? AND type=? AND integration=? AND external_id=?"));
+    CASTIEL_ASSIGN(
+        auto statement,
+        db().prepare(
+            "SELECT id, version, source_version, source_is_dated, content_hash, deleted_at IS NOT NULL"
+            " FROM shard WHERE tenant=? AND type=? AND integration=? AND external_id=?"));
     std::vector<std::optional<ShardHead>> result;
     result.reserve(ids.size());
     for (const auto& id : ids) {
       statement.bind(t(), type, integration, id);
       CASTIEL_ASSIGN(const bool found, statement.step());
       if (found) {
-        result.push_back(ShardHead{ShardId(statement.str(0)), statement.integer(1), statement.time(2), statement.integer(3) != 0,
-                                   static_cast<std::uint64_t>(statement.integer(4)), statement.integer(5) != 0});
+        result.push_back(ShardHead{
+            ShardId(statement.str(0)), statement.integer(1), statement.time(2), statement.integer(3) != 0,
+            static_cast<std::uint64_t>(statement.integer(4)), statement.integer(5) != 0});
       } else {
         result.emplace_back();
       }
@@ -134,63 +149,81 @@ class Queries : public Base {
   }
 
   Result<std::optional<model::Shard>> shard(const model::ShardKey& key) const override {
-    static const std::string sql = std::string(kShardColumns) + "WHERE tenant=? AND type=? AND integration=? AND external_id=?";
+    static const std::string sql =
+        std::string(kShardColumns) + "WHERE tenant=? AND type=? AND integration=? AND external_id=?";
     return first<model::Shard>(query(db(), sql.c_str(), t(), key.type, key.integration, key.external_id),
                                [](const Statement& row) { return read_shard(row); });
   }
 
   Result<std::optional<model::Shard>> shard(const ShardId& id) const override {
     static const std::string sql = std::string(kShardColumns) + "WHERE tenant=? AND id=?";
-    return first<model::Shard>(query(db(), sql.c_str(), t(), id.str()), [](const Statement& row) { return read_shard(row); });
+    return first<model::Shard>(query(db(), sql.c_str(), t(), id.str()),
+                               [](const Statement& row) { return read_shard(row); });
   }
 
   Result<std::vector<model::Shard>> shards(const ShardQuery& q) const override {
-    static const std::string sql = std::string(kShardColumns) +
-                                   "INDEXED BY shard_id WHERE tenant=?1 AND id>?2 AND (?3='' OR type=?3) AND (?4='' OR integration=?4)"
-                                   " AND (?5 OR deleted_at IS NULL) ORDER BY id LIMIT ?6";
-    return collect<model::Shard>(query(db(), sql.c_str(), t(), q.after.str(), q.type, q.integration, q.include_deleted,
-                                       static_cast<std::int64_t>(q.limit)),
+    static const std::string sql =
+        std::string(kShardColumns) +
+        "INDEXED BY shard_id WHERE tenant=?1 AND id>?2 AND (?3='' OR type=?3) AND (?4='' OR integration=?4)"
+        " AND (?5 OR deleted_at IS NULL) ORDER BY id LIMIT ?6";
+    return collect<model::Shard>(query(db(), sql.c_str(), t(), q.after.str(), q.type, q.integration,
+                                       q.include_deleted, static_cast<std::int64_t>(q.limit)),
                                  [](const Statement& row) { return read_shard(row); });
   }
 
-  Result<> each_shard(std::string_view type, const std::function<Result<>(const model::Shard&)>& visit) const override {
-    static const std::string sql = std::string(kShardColumns) + "WHERE tenant=? AND type=? AND deleted_at IS NULL";
-    return each(query(db(), sql.c_str(), t(), type), [&](const Statement& row) { return visit(read_shard(row, false)); });
+  Result<> each_shard(std::string_view type,
+                      const std::function<Result<>(const model::Shard&)>& visit) const override {
+    static const std::string sql =
+        std::string(kShardColumns) + "WHERE tenant=? AND type=? AND deleted_at IS NULL";
+    return each(query(db(), sql.c_str(), t(), type),
+                [&](const Statement& row) { return visit(read_shard(row, false)); });
   }
 
   Result<std::vector<std::pair<std::string, std::int64_t>>> shard_counts() const override {
     return collect<std::pair<std::string, std::int64_t>>(
-        query(db(), "SELECT type, count(*) FROM shard WHERE tenant=? AND deleted_at IS NULL GROUP BY type", t()),
+        query(db(), "SELECT type, count(*) FROM shard WHERE tenant=? AND deleted_at IS NULL GROUP BY type",
+              t()),
         [](const Statement& row) { return std::pair(row.str(0), row.integer(1)); });
   }
 
   Result<std::vector<model::FieldChange>> history(const model::ShardKey& key) const override {
     static const std::string sql = std::string(kChangeColumns) +
-                                   "WHERE tenant=? AND type=? AND integration=? AND external_id=? ORDER BY effective_at, recorded_at, field";
-    return collect<model::FieldChange>(query(db(), sql.c_str(), t(), key.type, key.integration, key.external_id), read_change);
+                                   "WHERE tenant=? AND type=? AND integration=? AND external_id=? ORDER BY "
+                                   "effective_at, recorded_at, field";
+    return collect<model::FieldChange>(
+        query(db(), sql.c_str(), t(), key.type, key.integration, key.external_id), read_change);
   }
 
-  Result<> each_change(std::string_view type, const std::function<Result<>(const model::FieldChange&)>& visit) const override {
+  Result<> each_change(std::string_view type,
+                       const std::function<Result<>(const model::FieldChange&)>& visit) const override {
     static const std::string sql = std::string(kChangeColumns) + "WHERE tenant=? AND type=?";
-    return each(query(db(), sql.c_str(), t(), type), [&](const Statement& row) { return visit(read_change(row)); });
+    return each(query(db(), sql.c_str(), t(), type),
+                [&](const Statement& row) { return visit(read_change(row)); });
   }
 
-  Result<std::vector<model::FieldChange>> recent_changes(std::string_view type, std::size_t limit) const override {
-    static const std::string sql = std::string(kChangeColumns) +
-                                   "INDEXED BY field_change_recent WHERE tenant=? AND type=? ORDER BY effective_at DESC LIMIT ?";
-    return collect<model::FieldChange>(query(db(), sql.c_str(), t(), type, static_cast<std::int64_t>(limit)), read_change);
+  Result<std::vector<model::FieldChange>> recent_changes(std::string_view type,
+                                                         std::size_t limit) const override {
+    static const std::string sql =
+        std::string(kChangeColumns) +
+        "INDEXED BY field_change_recent WHERE tenant=? AND type=? ORDER BY effective_at DESC LIMIT ?";
+    return collect<model::FieldChange>(query(db(), sql.c_str(), t(), type, static_cast<std::int64_t>(limit)),
+                                       read_change);
   }
 
   Result<std::vector<Alias>> aliases(std::string_view kind, std::string_view key) const override {
     return collect<Alias>(
-        query(db(), "SELECT kind, key, integration, shard_id FROM alias WHERE tenant=? AND kind=? AND key=? LIMIT 16", t(), kind, key),
+        query(
+            db(),
+            "SELECT kind, key, integration, shard_id FROM alias WHERE tenant=? AND kind=? AND key=? LIMIT 16",
+            t(), kind, key),
         read_alias);
   }
 
   Result<std::vector<Alias>> aliases_of_kind(std::string_view kind, std::size_t limit) const override {
-    return collect<Alias>(query(db(), "SELECT kind, key, integration, shard_id FROM alias WHERE tenant=? AND kind=? LIMIT ?", t(),
-                                kind, static_cast<std::int64_t>(limit)),
-                          read_alias);
+    return collect<Alias>(
+        query(db(), "SELECT kind, key, integration, shard_id FROM alias WHERE tenant=? AND kind=? LIMIT ?",
+              t(), kind, static_cast<std::int64_t>(limit)),
+        read_alias);
   }
 
   Result<std::vector<Relation>> relations_from(const ShardId& from) const override {
@@ -203,11 +236,15 @@ class Queries : public Base {
     return collect<Relation>(query(db(), sql.c_str(), t(), to.str()), read_relation);
   }
 
-  Result<> each_relation(std::string_view from_type, const std::function<Result<>(const Relation&)>& visit) const override {
+  Result<> each_relation(std::string_view from_type,
+                         const std::function<Result<>(const Relation&)>& visit) const override {
     static const std::string sql =
-        "SELECT r.from_id, r.role, r.ordinal, r.integration, r.kind, r.key, r.text, r.to_id, r.how FROM shard s"
-        " JOIN relation r ON r.tenant=s.tenant AND r.from_id=s.id WHERE s.tenant=? AND s.type=? AND s.deleted_at IS NULL";
-    return each(query(db(), sql.c_str(), t(), from_type), [&](const Statement& row) { return visit(read_relation(row)); });
+        "SELECT r.from_id, r.role, r.ordinal, r.integration, r.kind, r.key, r.text, r.to_id, r.how FROM "
+        "shard s"
+        " JOIN relation r ON r.tenant=s.tenant AND r.from_id=s.id WHERE s.tenant=? AND s.type=? AND "
+        "s.deleted_at IS NULL";
+    return each(query(db(), sql.c_str(), t(), from_type),
+                [&](const Statement& row) { return visit(read_relation(row)); });
   }
 
   Result<std::vector<Relation>> loose_relations(std::size_t limit) const override {
@@ -216,109 +253,143 @@ class Queries : public Base {
   }
 
   Result<std::vector<NamedRelation>> named_relations() const override {
-    return collect<NamedRelation>(query(db(), "SELECT kind, text, to_id, how, count(*) FROM relation WHERE tenant=? AND to_id IS NOT NULL AND how<>'id'"
-                                              " GROUP BY kind, text, to_id, how",
+    return collect<NamedRelation>(query(db(),
+                                        "SELECT kind, text, to_id, how, count(*) FROM relation WHERE "
+                                        "tenant=? AND to_id IS NOT NULL AND how<>'id'"
+                                        " GROUP BY kind, text, to_id, how",
                                         t()),
                                   [](const Statement& row) {
-                                    return NamedRelation{row.str(0), row.str(1), ShardId(row.str(2)), row.str(3), row.integer(4)};
+                                    return NamedRelation{row.str(0), row.str(1), ShardId(row.str(2)),
+                                                         row.str(3), row.integer(4)};
                                   });
   }
 
   Result<std::vector<LedgerEntry>> ledger(const CorrelationId& correlation) const override {
     return collect<LedgerEntry>(
-        query(db(), "SELECT stage, counter, value FROM ledger WHERE tenant=? AND correlation=?", t(), correlation.str()),
+        query(db(), "SELECT stage, counter, value FROM ledger WHERE tenant=? AND correlation=?", t(),
+              correlation.str()),
         [](const Statement& row) { return LedgerEntry{row.str(0), row.str(1), row.integer(2)}; });
   }
 
   Result<std::int64_t> pending(const CorrelationId& correlation, std::string_view queue) const override {
-    auto sum = first<std::int64_t>(
-        query(db(),
-              "SELECT coalesce(sum(CASE counter WHEN 'enqueued' THEN value WHEN 'settled' THEN -value ELSE 0 END), 0)"
-              " FROM ledger WHERE tenant=?1 AND correlation=?2 AND (?3='' OR stage=?3)",
-              t(), correlation.str(), queue),
-        [](const Statement& row) { return row.integer(0); });
+    auto sum =
+        first<std::int64_t>(query(db(),
+                                  "SELECT coalesce(sum(CASE counter WHEN 'enqueued' THEN value WHEN "
+                                  "'settled' THEN -value ELSE 0 END), 0)"
+                                  " FROM ledger WHERE tenant=?1 AND correlation=?2 AND (?3='' OR stage=?3)",
+                                  t(), correlation.str(), queue),
+                            [](const Statement& row) { return row.integer(0); });
     if (!sum) return std::unexpected(sum.error());
     return sum->value_or(0);
   }
 
   Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const override {
-    return collect<FlowEntry>(
-        query(db(), "SELECT at, stage, kind, type, id, text, count FROM flow_entry WHERE correlation=? AND tenant=? ORDER BY seq LIMIT ?",
-              correlation.str(), t(), static_cast<std::int64_t>(limit)),
-        [](const Statement& row) {
-          return FlowEntry{row.time(0), row.str(1), row.str(2), row.str(3), row.str(4), row.str(5), row.integer(6)};
-        });
+    return collect<FlowEntry>(query(db(),
+                                    "SELECT at, stage, kind, type, id, text, count FROM flow_entry WHERE "
+                                    "correlation=? AND tenant=? ORDER BY seq LIMIT ?",
+                                    correlation.str(), t(), static_cast<std::int64_t>(limit)),
+                              [](const Statement& row) {
+                                return FlowEntry{row.time(0), row.str(1), row.str(2),    row.str(3),
+                                                 row.str(4),  row.str(5), row.integer(6)};
+                              });
   }
 
-  Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation, std::size_t limit) const override {
-    return collect<FlowEntry>(query(db(), "SELECT updated_at, type, id, external_id, version FROM shard WHERE tenant=? AND correlation=? LIMIT ?", t(),
-                                    correlation.str(), static_cast<std::int64_t>(limit)),
+  Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation,
+                                                   std::size_t limit) const override {
+    return collect<FlowEntry>(query(db(),
+                                    "SELECT updated_at, type, id, external_id, version FROM shard WHERE "
+                                    "tenant=? AND correlation=? LIMIT ?",
+                                    t(), correlation.str(), static_cast<std::int64_t>(limit)),
                               [](const Statement& row) {
-                                return FlowEntry{row.time(0), "store", "shard", row.str(1), row.str(2),
-                                                 row.str(3) + ", version " + std::to_string(row.integer(4)), 1};
+                                return FlowEntry{row.time(0),
+                                                 "store",
+                                                 "shard",
+                                                 row.str(1),
+                                                 row.str(2),
+                                                 row.str(3) + ", version " + std::to_string(row.integer(4)),
+                                                 1};
                               });
   }
 
   Result<std::vector<Problem>> problems(const CorrelationId& correlation, std::size_t limit) const override {
     return collect<Problem>(
-        query(db(), "SELECT file, line, code, message FROM problem WHERE tenant=? AND correlation=? ORDER BY seq LIMIT ?", t(),
-              correlation.str(), static_cast<std::int64_t>(limit)),
+        query(db(),
+              "SELECT file, line, code, message FROM problem WHERE tenant=? AND correlation=? ORDER BY seq "
+              "LIMIT ?",
+              t(), correlation.str(), static_cast<std::int64_t>(limit)),
         [](const Statement& row) { return Problem{row.str(0), row.integer(1), row.str(2), row.str(3)}; });
   }
 
   Result<std::vector<Insight>> insights(std::string_view kind) const override {
-    return collect<Insight>(
-        query(db(), "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM insight WHERE tenant=? AND kind=?", t(), kind),
-        read_insight);
+    return collect<Insight>(query(db(),
+                                  "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM "
+                                  "insight WHERE tenant=? AND kind=?",
+                                  t(), kind),
+                            read_insight);
   }
 
   Result<std::optional<Insight>> insight(std::string_view kind, const ShardId& shard) const override {
-    return first<Insight>(
-        query(db(), "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM insight WHERE tenant=? AND kind=? AND shard_id=?",
-              t(), kind, shard.str()),
-        read_insight);
+    return first<Insight>(query(db(),
+                                "SELECT shard_id, kind, as_of, payload, correlation, recorded_at FROM "
+                                "insight WHERE tenant=? AND kind=? AND shard_id=?",
+                                t(), kind, shard.str()),
+                          read_insight);
   }
 
   Result<std::optional<ImportRun>> import_run(const CorrelationId& correlation) const override {
-    return first<ImportRun>(query(db(),
-                                  "SELECT correlation, status, started_at, finished_at, detail FROM import_run WHERE tenant=? AND"
-                                  " correlation=?",
-                                  t(), correlation.str()),
-                            read_run);
+    return first<ImportRun>(
+        query(db(),
+              "SELECT correlation, status, started_at, finished_at, detail FROM import_run WHERE tenant=? AND"
+              " correlation=?",
+              t(), correlation.str()),
+        read_run);
   }
 
   Result<std::vector<ImportRun>> import_runs(std::size_t limit) const override {
-    return collect<ImportRun>(query(db(),
-                                    "SELECT correlation, status, started_at, finished_at, detail FROM import_run WHERE tenant=?"
-                                    " ORDER BY started_at DESC LIMIT ?",
-                                    t(), static_cast<std::int64_t>(limit)),
-                              read_run);
+    return collect<ImportRun>(
+        query(db(),
+              "SELECT correlation, status, started_at, finished_at, detail FROM import_run WHERE tenant=?"
+              " ORDER BY started_at DESC LIMIT ?",
+              t(), static_cast<std::int64_t>(limit)),
+        read_run);
   }
 
-  Result<std::optional<ImportedFile>> imported_file(std::string_view sha256, std::string_view mapping) const override {
-    return first<ImportedFile>(
-        query(db(), "SELECT sha256, mapping, correlation, complete, dated, cursor, records FROM imported_file WHERE tenant=? AND sha256=? AND mapping=?",
-              t(), sha256, mapping),
-        [](const Statement& row) {
-          return ImportedFile{row.str(0), row.str(1), CorrelationId(row.str(2)), row.integer(3) != 0, row.integer(4) != 0, row.str(5), row.integer(6)};
-        });
+  Result<std::optional<ImportedFile>> imported_file(std::string_view sha256,
+                                                    std::string_view mapping) const override {
+    return first<ImportedFile>(query(db(),
+                                     "SELECT sha256, mapping, correlation, complete, dated, cursor, records "
+                                     "FROM imported_file WHERE tenant=? AND sha256=? AND mapping=?",
+                                     t(), sha256, mapping),
+                               [](const Statement& row) {
+                                 return ImportedFile{
+                                     row.str(0),          row.str(1),          CorrelationId(row.str(2)),
+                                     row.integer(3) != 0, row.integer(4) != 0, row.str(5),
+                                     row.integer(6)};
+                               });
   }
 
-  Result<std::optional<std::string>> cursor(std::string_view integration, std::string_view name) const override {
-    return first<std::string>(query(db(), "SELECT value FROM sync_cursor WHERE tenant=? AND integration=? AND name=?", t(), integration, name),
-                              [](const Statement& row) { return row.str(0); });
+  Result<std::optional<std::string>> cursor(std::string_view integration,
+                                            std::string_view name) const override {
+    return first<std::string>(
+        query(db(), "SELECT value FROM sync_cursor WHERE tenant=? AND integration=? AND name=?", t(),
+              integration, name),
+        [](const Statement& row) { return row.str(0); });
   }
 
   Result<std::vector<std::pair<std::string, std::string>>> settings() const override {
-    return collect<std::pair<std::string, std::string>>(query(db(), "SELECT key, value FROM tenant_setting WHERE tenant=?", t()),
-                                                        [](const Statement& row) { return std::pair(row.str(0), row.str(1)); });
+    return collect<std::pair<std::string, std::string>>(
+        query(db(), "SELECT key, value FROM tenant_setting WHERE tenant=?", t()),
+        [](const Statement& row) { return std::pair(row.str(0), row.str(1)); });
   }
 
   Result<std::vector<AuditEntry>> audit(std::size_t limit) const override {
     return collect<AuditEntry>(
-        query(db(), "SELECT at, actor, action, target, detail FROM audit WHERE tenant=? ORDER BY seq DESC LIMIT ?", t(),
-              static_cast<std::int64_t>(limit)),
-        [](const Statement& row) { return AuditEntry{row.time(0), row.str(1), row.str(2), row.str(3), row.str(4)}; });
+        query(db(),
+              "SELECT at, actor, action, target, detail FROM audit WHERE tenant=? ORDER BY seq DESC LIMIT ?",
+              t(), static_cast<std::int64_t>(limit)),
+        [](const Statement& row) {
+          return AuditEntry{row.time(0), row.str(1), row.str(2), row.str(3), row.str(4)};
+        });
   }
 
   Result<std::int64_t> data_version() const override {
@@ -329,7 +400,8 @@ class Queries : public Base {
   }
 
   Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const override {
-    return exists(query(db(), "SELECT 1 FROM inbox WHERE tenant=? AND consumer=? AND message_id=?", t(), consumer, message_id));
+    return exists(query(db(), "SELECT 1 FROM inbox WHERE tenant=? AND consumer=? AND message_id=?", t(),
+                        consumer, message_id));
   }
 
   Result<bool> any_parked(std::string_view queue) const override {
@@ -337,14 +409,18 @@ class Queries : public Base {
   }
 
   Result<std::vector<std::string>> parked_keys(std::string_view queue) const override {
-    return collect<std::string>(query(db(), "SELECT key FROM parked_key WHERE tenant=? AND queue=?", t(), queue),
-                                [](const Statement& row) { return row.str(0); });
+    return collect<std::string>(
+        query(db(), "SELECT key FROM parked_key WHERE tenant=? AND queue=?", t(), queue),
+        [](const Statement& row) { return row.str(0); });
   }
 
-  Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after, std::size_t limit) const override {
+  Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
+                                               std::size_t limit) const override {
     static const std::string sql =
-        std::string(kDeadLetterColumns) + "WHERE tenant=?1 AND (?2='' OR queue=?2) AND id>?3 AND state='dead' ORDER BY id LIMIT ?4";
-    return collect<DeadLetter>(query(db(), sql.c_str(), t(), queue, after, static_cast<std::int64_t>(limit)), read_dead_letter);
+        std::string(kDeadLetterColumns) +
+        "WHERE tenant=?1 AND (?2='' OR queue=?2) AND id>?3 AND state='dead' ORDER BY id LIMIT ?4";
+    return collect<DeadLetter>(query(db(), sql.c_str(), t(), queue, after, static_cast<std::int64_t>(limit)),
+                               read_dead_letter);
   }
 
   Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const override {
@@ -353,8 +429,9 @@ class Queries : public Base {
   }
 
   Result<std::int64_t> dead_letter_count() const override {
-    auto n = first<std::int64_t>(query(db(), "SELECT count(*) FROM dead_letter WHERE tenant=? AND state='dead'", t()),
-                                 [](const Statement& row) { return row.integer(0); });
+    auto n = first<std::int64_t>(
+        query(db(), "SELECT count(*) FROM dead_letter WHERE tenant=? AND state='dead'", t()),
+        [](const Statement& row) { return row.integer(0); });
     if (!n) return std::unexpected(n.error());
     return n->value_or(0);
   }
@@ -378,7 +455,9 @@ class Queries : public Base {
   }
 
  private:
-  static Alias read_alias(const Statement& row) { return {row.str(0), row.str(1), row.str(2), ShardId(row.str(3))}; }
+  static Alias read_alias(const Statement& row) {
+    return {row.str(0), row.str(1), row.str(2), ShardId(row.str(3))};
+  }
   static Insight read_insight(const Statement& row) {
     return {ShardId(row.str(0)), row.str(1), row.time(2), row.str(3), CorrelationId(row.str(4)), row.time(5)};
   }

@@ -10,7 +10,9 @@ namespace castiel::storage {
 bool topic_matches(std::string_view pattern, std::string_view key) {
   if (pattern.empty()) return key.empty();
   const auto word_end = [](std::string_view s) { return std::min(s.find('.'), s.size()); };
-  const auto rest = [](std::string_view s, std::size_t end) { return end < s.size() ? s.substr(end + 1) : std::string_view(); };
+  const auto rest = [](std::string_view s, std::size_t end) {
+    return end < s.size() ? s.substr(end + 1) : std::string_view();
+  };
   const std::string_view word = pattern.substr(0, word_end(pattern));
   const std::string_view tail = rest(pattern, word.size());
   const bool last = word.size() == pattern.size();
@@ -32,7 +34,8 @@ namespace sqlite {
 
 std::string failures_to_json(const std::vector<Failure>& failures) {
   json::array array;
-  for (const auto& f : failures) array.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
+  for (const auto& f : failures)
+    array.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
   return json::serialize(array);
 }
 
@@ -43,7 +46,8 @@ std::vector<Failure> failures_from_json(std::string_view text) {
   for (const auto& item : value->get_array()) {
     if (!item.is_object()) continue;
     const auto& object = item.get_object();
-    failures.push_back({parse_timestamp(string_or(object, "at")).value_or(Timestamp{}), string_or(object, "code"), string_or(object, "message")});
+    failures.push_back({parse_timestamp(string_or(object, "at")).value_or(Timestamp{}),
+                        string_or(object, "code"), string_or(object, "message")});
   }
   return failures;
 }
@@ -59,7 +63,8 @@ std::vector<std::string> Routes::queues_for(const std::string& type) {
   const auto [it, fresh] = resolved_.try_emplace(type);
   if (fresh) {
     for (const auto& binding : bindings_) {
-      if (topic_matches(binding.pattern, type) && std::ranges::find(it->second, binding.queue) == it->second.end()) {
+      if (topic_matches(binding.pattern, type) &&
+          std::ranges::find(it->second, binding.queue) == it->second.end()) {
         it->second.push_back(binding.queue);
       }
     }
@@ -74,7 +79,8 @@ SqliteTransaction::~SqliteTransaction() {
 Result<> SqliteTransaction::commit() {
   if (finished_) return permanent("store_failed", "the transaction is over already");
   if (failed_) return std::unexpected(*failed_);
-  if (data_changed_) CASTIEL_TRY(write("UPDATE tenant SET data_version = data_version + 1 WHERE tenant=?", t()));
+  if (data_changed_)
+    CASTIEL_TRY(write("UPDATE tenant SET data_version = data_version + 1 WHERE tenant=?", t()));
   finished_ = true;
   return writer_->commit(std::move(lane_changes_));
 }
@@ -84,27 +90,36 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
   for (const auto& [shard, expected] : writes) {
     const auto& key = shard.key;
     if (expected == 0) {
-      CASTIEL_TRY(write("INSERT OR IGNORE INTO shard (tenant, type, integration, external_id, id, version, source_version, source_is_dated,"
-                        " content_hash, correlation, created_at, updated_at, deleted_at, origin, data, source)"
-                        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                        t(), key.type, key.integration, key.external_id, shard.id.str(), shard.version, shard.source_version,
-                        shard.source_is_dated, shard.content_hash, shard.correlation.str(), shard.created_at, shard.updated_at,
-                        shard.deleted_at, shard.origin, shard.data, shard.source));
+      CASTIEL_TRY(write(
+          "INSERT OR IGNORE INTO shard (tenant, type, integration, external_id, id, version, source_version, "
+          "source_is_dated,"
+          " content_hash, correlation, created_at, updated_at, deleted_at, origin, data, source)"
+          " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+          t(), key.type, key.integration, key.external_id, shard.id.str(), shard.version,
+          shard.source_version, shard.source_is_dated, shard.content_hash, shard.correlation.str(),
+          shard.created_at, shard.updated_at, shard.deleted_at, shard.origin, shard.data, shard.source));
     } else {
-      CASTIEL_TRY(write("INSERT OR IGNORE INTO shard_version (tenant, shard_id, version, source_version, correlation, updated_at, origin, data, source)"
-                        " SELECT tenant, id, version, source_version, correlation, updated_at, origin, data, source FROM shard"
-                        " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
-                        t(), key.type, key.integration, key.external_id, expected));
-      CASTIEL_TRY(write("UPDATE shard SET version=?, source_version=?, source_is_dated=?, content_hash=?, correlation=?, updated_at=?,"
-                        " deleted_at=?, origin=?, data=?, source=?"
-                        " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
-                        shard.version, shard.source_version, shard.source_is_dated, shard.content_hash, shard.correlation.str(),
-                        shard.updated_at, shard.deleted_at, shard.origin, shard.data, shard.source, t(), key.type, key.integration,
-                        key.external_id, expected));
+      CASTIEL_TRY(
+          write("INSERT OR IGNORE INTO shard_version (tenant, shard_id, version, source_version, "
+                "correlation, updated_at, origin, data, source)"
+                " SELECT tenant, id, version, source_version, correlation, updated_at, origin, data, source "
+                "FROM shard"
+                " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
+                t(), key.type, key.integration, key.external_id, expected));
+      CASTIEL_TRY(
+          write("UPDATE shard SET version=?, source_version=?, source_is_dated=?, content_hash=?, "
+                "correlation=?, updated_at=?,"
+                " deleted_at=?, origin=?, data=?, source=?"
+                " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
+                shard.version, shard.source_version, shard.source_is_dated, shard.content_hash,
+                shard.correlation.str(), shard.updated_at, shard.deleted_at, shard.origin, shard.data,
+                shard.source, t(), key.type, key.integration, key.external_id, expected));
     }
     if (sqlite3_changes64(db().handle()) != 1) {
-      failed_ = Error{"version_conflict", fmt::format("{} {} was changed by someone else meanwhile", key.type, key.external_id),
-                      ErrorClass::conditional, {}};
+      failed_ = Error{"version_conflict",
+                      fmt::format("{} {} was changed by someone else meanwhile", key.type, key.external_id),
+                      ErrorClass::conditional,
+                      {}};
       return std::unexpected(*failed_);
     }
     if (expected != 0) continue;
@@ -124,10 +139,12 @@ Result<std::int64_t> SqliteTransaction::add_changes(std::span<const model::Field
   std::int64_t added = 0;
   for (const auto& c : changes) {
     const std::uint64_t hash = c.new_value ? stable_hash(*c.new_value) : 0;
-    CASTIEL_TRY(write("INSERT OR IGNORE INTO field_change (tenant, type, integration, external_id, effective_at, field, value_hash, recorded_at,"
-                      " old_value, new_value, origin, actor, correlation) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                      t(), c.shard.type, c.shard.integration, c.shard.external_id, c.effective_at, c.field, hash, c.recorded_at, c.old_value,
-                      c.new_value, c.origin, c.actor, c.correlation.str()));
+    CASTIEL_TRY(
+        write("INSERT OR IGNORE INTO field_change (tenant, type, integration, external_id, effective_at, "
+              "field, value_hash, recorded_at,"
+              " old_value, new_value, origin, actor, correlation) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+              t(), c.shard.type, c.shard.integration, c.shard.external_id, c.effective_at, c.field, hash,
+              c.recorded_at, c.old_value, c.new_value, c.origin, c.actor, c.correlation.str()));
     added += sqlite3_changes64(db().handle());
   }
   data_changed_ = data_changed_ || added > 0;
@@ -137,25 +154,33 @@ Result<std::int64_t> SqliteTransaction::add_changes(std::span<const model::Field
 Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
   for (const auto& a : aliases) {
     targets_.clear();
-    CASTIEL_TRY(write("INSERT OR IGNORE INTO alias (tenant, kind, key, integration, shard_id) VALUES (?,?,?,?,?)", t(), a.kind, a.key,
-                      a.integration, a.shard.str()));
+    CASTIEL_TRY(
+        write("INSERT OR IGNORE INTO alias (tenant, kind, key, integration, shard_id) VALUES (?,?,?,?,?)",
+              t(), a.kind, a.key, a.integration, a.shard.str()));
     if (sqlite3_changes64(db().handle()) == 0) continue;
     data_changed_ = true;
     CASTIEL_ASSIGN(const bool waits, anything_waits(a.kind));
     if (!waits) continue;
-    // What comes later may answer otherwise for each source: its own shard first, and none when several have the name.
-    CASTIEL_ASSIGN(const auto sources, collect<std::string>(query(db(), "SELECT DISTINCT integration FROM relation INDEXED BY relation_open"
-                                                                        " WHERE tenant=? AND kind=? AND key=? AND how<>'id'",
-                                                                  t(), a.kind, a.key),
-                                                            [](const Statement& row) { return row.str(0); }));
+    // What comes later may answer otherwise for each source: its own shard first, and none when several have
+    // the name.
+    CASTIEL_ASSIGN(
+        const auto sources,
+        collect<std::string>(query(db(),
+                                   "SELECT DISTINCT integration FROM relation INDEXED BY relation_open"
+                                   " WHERE tenant=? AND kind=? AND key=? AND how<>'id'",
+                                   t(), a.kind, a.key),
+                             [](const Statement& row) { return row.str(0); }));
     for (const auto& integration : sources) {
       Relation relation;
       relation.kind = a.kind;
       relation.key = a.key;
       relation.integration = integration;
       CASTIEL_ASSIGN(const auto target, find_target(relation));
-      CASTIEL_TRY(write("UPDATE relation INDEXED BY relation_open SET to_id=?, how=? WHERE tenant=? AND kind=? AND key=? AND how<>'id' AND integration=?",
-                        target.to ? std::optional(target.to->str()) : std::nullopt, target.how, t(), a.kind, a.key, integration));
+      CASTIEL_TRY(
+          write("UPDATE relation INDEXED BY relation_open SET to_id=?, how=? WHERE tenant=? AND kind=? AND "
+                "key=? AND how<>'id' AND integration=?",
+                target.to ? std::optional(target.to->str()) : std::nullopt, target.how, t(), a.kind, a.key,
+                integration));
     }
   }
   return {};
@@ -182,9 +207,10 @@ Result<SqliteTransaction::Target> SqliteTransaction::find_target(const Relation&
   if (const auto it = targets_.find(cache_key); it != targets_.end()) return it->second;
   Target target;
   if (r.kind.ends_with(":id")) {
-    auto found = first<std::string>(query(db(), "SELECT id FROM shard WHERE tenant=? AND type=? AND integration=? AND external_id=?", t(),
-                                          std::string_view(r.kind).substr(0, r.kind.size() - 3), r.integration, r.key),
-                                    [](const Statement& row) { return row.str(0); });
+    auto found = first<std::string>(
+        query(db(), "SELECT id FROM shard WHERE tenant=? AND type=? AND integration=? AND external_id=?", t(),
+              std::string_view(r.kind).substr(0, r.kind.size() - 3), r.integration, r.key),
+        [](const Statement& row) { return row.str(0); });
     if (!found) return std::unexpected(found.error());
     if (*found) target = {ShardId(**found), "id"};
   } else {
@@ -216,10 +242,12 @@ Result<> SqliteTransaction::put_relations(std::span<const Relation> relations) {
     if (r.kind.empty()) continue;  // only clears
     CASTIEL_ASSIGN(const auto target, find_target(r));
     if (!target.to) waiting_[r.kind] = true;
-    CASTIEL_TRY(write("INSERT OR REPLACE INTO relation (tenant, from_id, role, ordinal, integration, kind, key, text, to_id, how)"
-                      " VALUES (?,?,?,?,?,?,?,?,?,?)",
-                      t(), r.from.str(), r.role, r.ordinal, r.integration, r.kind, r.key, r.text,
-                      target.to ? std::optional(target.to->str()) : std::nullopt, target.how));
+    CASTIEL_TRY(
+        write("INSERT OR REPLACE INTO relation (tenant, from_id, role, ordinal, integration, kind, key, "
+              "text, to_id, how)"
+              " VALUES (?,?,?,?,?,?,?,?,?,?)",
+              t(), r.from.str(), r.role, r.ordinal, r.integration, r.kind, r.key, r.text,
+              target.to ? std::optional(target.to->str()) : std::nullopt, target.how));
   }
   data_changed_ = data_changed_ || !relations.empty();
   return {};
@@ -235,19 +263,25 @@ Result<> SqliteTransaction::resolve_relation(const Relation& r) {
 Result<> SqliteTransaction::publish(std::string_view stage, const OutgoingMessage& m) {
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
   if (publish_to_ == SqliteStore::PublishTo::outbox) {
-    return write("INSERT INTO outbox (tenant, part, message_id, type, correlation, records, at, body) VALUES (?,?,?,?,?,?,?,?)", t(), m.partition,
-                 m.id, m.type, m.correlation.str(), m.records, clock_->now(), m.body);
+    return write(
+        "INSERT INTO outbox (tenant, part, message_id, type, correlation, records, at, body) VALUES "
+        "(?,?,?,?,?,?,?,?)",
+        t(), m.partition, m.id, m.type, m.correlation.str(), m.records, clock_->now(), m.body);
   }
   const Timestamp now = clock_->now();
   for (const auto& queue : routes_->queues_for(m.type)) CASTIEL_TRY(add_queued(queue, m, {}, now, {}));
   return {};
 }
 
-Result<> SqliteTransaction::add_queued(std::string_view queue, const OutgoingMessage& m, std::string_view record_key, Timestamp available_at,
+Result<> SqliteTransaction::add_queued(std::string_view queue, const OutgoingMessage& m,
+                                       std::string_view record_key, Timestamp available_at,
                                        std::string_view errors) {
-  CASTIEL_TRY(write("INSERT INTO queued (queue, tenant, part, message_id, type, correlation, records, record_key, available_at, enqueued_at,"
-                    " errors, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                    queue, t(), m.partition, m.id, m.type, m.correlation.str(), m.records, record_key, available_at, clock_->now(), errors, m.body));
+  CASTIEL_TRY(
+      write("INSERT INTO queued (queue, tenant, part, message_id, type, correlation, records, record_key, "
+            "available_at, enqueued_at,"
+            " errors, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            queue, t(), m.partition, m.id, m.type, m.correlation.str(), m.records, record_key, available_at,
+            clock_->now(), errors, m.body));
   lane_changes_.push_back({std::string(queue), tenant(), m.partition, 1, available_at});
   return count(m.correlation, queue, "enqueued", 1);
 }
@@ -255,7 +289,10 @@ Result<> SqliteTransaction::add_queued(std::string_view queue, const OutgoingMes
 Result<> SqliteTransaction::remove_queued(const QueuedMessage& m) {
   CASTIEL_TRY(write("DELETE FROM queued WHERE seq=? AND tenant=?", m.seq, t()));
   if (sqlite3_changes64(db().handle()) != 1) {
-    failed_ = Error{"not_claimed", fmt::format("message {} of queue {} is not there to settle", m.message_id, m.queue), ErrorClass::permanent, {}};
+    failed_ = Error{"not_claimed",
+                    fmt::format("message {} of queue {} is not there to settle", m.message_id, m.queue),
+                    ErrorClass::permanent,
+                    {}};
     return std::unexpected(*failed_);
   }
   lane_changes_.push_back({m.queue, tenant(), m.partition, -1, {}});
@@ -263,42 +300,52 @@ Result<> SqliteTransaction::remove_queued(const QueuedMessage& m) {
 }
 
 Result<bool> SqliteTransaction::add_to_inbox(std::string_view consumer, std::string_view message_id) {
-  CASTIEL_TRY(write("INSERT OR IGNORE INTO inbox (tenant, consumer, message_id, at) VALUES (?,?,?,?)", t(), consumer, message_id, clock_->now()));
+  CASTIEL_TRY(write("INSERT OR IGNORE INTO inbox (tenant, consumer, message_id, at) VALUES (?,?,?,?)", t(),
+                    consumer, message_id, clock_->now()));
   return sqlite3_changes64(db().handle()) == 1;
 }
 
-Result<> SqliteTransaction::count(const CorrelationId& correlation, std::string_view stage, std::string_view counter, std::int64_t by) {
+Result<> SqliteTransaction::count(const CorrelationId& correlation, std::string_view stage,
+                                  std::string_view counter, std::int64_t by) {
   if (by == 0) return {};
-  return write("INSERT INTO ledger (tenant, correlation, stage, counter, value) VALUES (?,?,?,?,?)"
-               " ON CONFLICT DO UPDATE SET value = value + excluded.value",
-               t(), correlation.str(), stage, counter, by);
+  return write(
+      "INSERT INTO ledger (tenant, correlation, stage, counter, value) VALUES (?,?,?,?,?)"
+      " ON CONFLICT DO UPDATE SET value = value + excluded.value",
+      t(), correlation.str(), stage, counter, by);
 }
 
 Result<> SqliteTransaction::add_flow_entry(const CorrelationId& correlation, const FlowEntry& e) {
-  return write("INSERT INTO flow_entry (tenant, correlation, at, stage, kind, type, id, text, count) VALUES (?,?,?,?,?,?,?,?,?)", t(),
-               correlation.str(), e.at, e.stage, e.kind, e.type, e.id, e.text, e.count);
+  return write(
+      "INSERT INTO flow_entry (tenant, correlation, at, stage, kind, type, id, text, count) VALUES "
+      "(?,?,?,?,?,?,?,?,?)",
+      t(), correlation.str(), e.at, e.stage, e.kind, e.type, e.id, e.text, e.count);
 }
 
 Result<> SqliteTransaction::add_problem(const CorrelationId& correlation, const Problem& p) {
   CASTIEL_TRY(count(correlation, "", "problems", 1));
-  auto total = first<std::int64_t>(query(db(), "SELECT value FROM ledger WHERE tenant=? AND correlation=? AND stage='' AND counter='problems'",
-                                         t(), correlation.str()),
-                                   [](const Statement& row) { return row.integer(0); });
+  auto total = first<std::int64_t>(
+      query(db(),
+            "SELECT value FROM ledger WHERE tenant=? AND correlation=? AND stage='' AND counter='problems'",
+            t(), correlation.str()),
+      [](const Statement& row) { return row.integer(0); });
   if (!total) return std::unexpected(total.error());
   if (total->value_or(0) > kMaxProblems) return {};
-  return write("INSERT INTO problem (tenant, correlation, file, line, code, message) VALUES (?,?,?,?,?,?)", t(), correlation.str(), p.file, p.line,
-               p.code, p.message);
+  return write("INSERT INTO problem (tenant, correlation, file, line, code, message) VALUES (?,?,?,?,?,?)",
+               t(), correlation.str(), p.file, p.line, p.code, p.message);
 }
 
 Result<> SqliteTransaction::put_dead_letter(const DeadLetter& d) {
-  return write("INSERT INTO dead_letter (id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, errors,"
-               " payload) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-               d.id, t(), d.queue, d.type, d.at, d.deliveries, d.code, d.message, d.pointer, d.key, d.correlation.str(), d.state,
-               failures_to_json(d.errors), d.payload);
+  return write(
+      "INSERT INTO dead_letter (id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, "
+      "correlation, state, errors,"
+      " payload) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+      d.id, t(), d.queue, d.type, d.at, d.deliveries, d.code, d.message, d.pointer, d.key,
+      d.correlation.str(), d.state, failures_to_json(d.errors), d.payload);
 }
 
 Result<> SqliteTransaction::set_dead_letter_state(std::string_view id, std::string_view state) {
-  CASTIEL_TRY(write("UPDATE dead_letter SET state=? WHERE id=? AND tenant=? AND state='dead'", state, id, t()));
+  CASTIEL_TRY(
+      write("UPDATE dead_letter SET state=? WHERE id=? AND tenant=? AND state='dead'", state, id, t()));
   if (sqlite3_changes64(db().handle()) != 1) {
     return permanent("not_found", fmt::format("there is no open dead letter {} of tenant {}", id, t()));
   }
@@ -306,21 +353,28 @@ Result<> SqliteTransaction::set_dead_letter_state(std::string_view id, std::stri
 }
 
 Result<> SqliteTransaction::mark_parked(std::string_view queue, std::string_view key) {
-  return write("INSERT OR IGNORE INTO parked_key (tenant, queue, key, since) VALUES (?,?,?,?)", t(), queue, key, clock_->now());
+  return write("INSERT OR IGNORE INTO parked_key (tenant, queue, key, since) VALUES (?,?,?,?)", t(), queue,
+               key, clock_->now());
 }
 
 Result<> SqliteTransaction::park(std::string_view queue, std::string_view key, const OutgoingMessage& m) {
-  CASTIEL_TRY(write("INSERT INTO parked_record (tenant, queue, key, message_id, type, correlation, body) VALUES (?,?,?,?,?,?,?)", t(), queue, key,
-                    m.id, m.type, m.correlation.str(), m.body));
+  CASTIEL_TRY(
+      write("INSERT INTO parked_record (tenant, queue, key, message_id, type, correlation, body) VALUES "
+            "(?,?,?,?,?,?,?)",
+            t(), queue, key, m.id, m.type, m.correlation.str(), m.body));
   return count(m.correlation, queue, "enqueued", 1);
 }
 
-Result<std::optional<OutgoingMessage>> SqliteTransaction::unpark(std::string_view queue, std::string_view key) {
+Result<std::optional<OutgoingMessage>> SqliteTransaction::unpark(std::string_view queue,
+                                                                 std::string_view key) {
   auto next = first<std::pair<std::int64_t, OutgoingMessage>>(
-      query(db(), "SELECT seq, message_id, type, correlation, body FROM parked_record WHERE tenant=? AND queue=? AND key=? ORDER BY seq LIMIT 1", t(),
-            queue, key),
+      query(db(),
+            "SELECT seq, message_id, type, correlation, body FROM parked_record WHERE tenant=? AND queue=? "
+            "AND key=? ORDER BY seq LIMIT 1",
+            t(), queue, key),
       [](const Statement& row) {
-        return std::pair(row.integer(0), OutgoingMessage{row.str(1), row.str(2), CorrelationId(row.str(3)), kRetryLane, 1, row.str(4)});
+        return std::pair(row.integer(0), OutgoingMessage{row.str(1), row.str(2), CorrelationId(row.str(3)),
+                                                         kRetryLane, 1, row.str(4)});
       });
   if (!next) return std::unexpected(next.error());
   if (!*next) {
@@ -333,31 +387,41 @@ Result<std::optional<OutgoingMessage>> SqliteTransaction::unpark(std::string_vie
 }
 
 Result<> SqliteTransaction::put_insight(const Insight& i) {
-  return write("INSERT OR REPLACE INTO insight (tenant, kind, shard_id, as_of, payload, correlation, recorded_at) VALUES (?,?,?,?,?,?,?)", t(),
-               i.kind, i.shard.str(), i.as_of, i.payload, i.correlation.str(), i.recorded_at);
+  return write(
+      "INSERT OR REPLACE INTO insight (tenant, kind, shard_id, as_of, payload, correlation, recorded_at) "
+      "VALUES (?,?,?,?,?,?,?)",
+      t(), i.kind, i.shard.str(), i.as_of, i.payload, i.correlation.str(), i.recorded_at);
 }
 
 Result<> SqliteTransaction::put_import_run(const ImportRun& r) {
-  return write("INSERT OR REPLACE INTO import_run (tenant, correlation, status, started_at, finished_at, detail) VALUES (?,?,?,?,?,?)", t(),
-               r.correlation.str(), r.status, r.started_at, r.finished_at, r.detail);
+  return write(
+      "INSERT OR REPLACE INTO import_run (tenant, correlation, status, started_at, finished_at, detail) "
+      "VALUES (?,?,?,?,?,?)",
+      t(), r.correlation.str(), r.status, r.started_at, r.finished_at, r.detail);
 }
 
 Result<> SqliteTransaction::put_imported_file(const ImportedFile& f) {
-  return write("INSERT OR REPLACE INTO imported_file (tenant, sha256, mapping, correlation, complete, dated, cursor, records) VALUES (?,?,?,?,?,?,?,?)",
-               t(), f.sha256, f.mapping, f.correlation.str(), f.complete, f.dated, f.cursor, f.records);
+  return write(
+      "INSERT OR REPLACE INTO imported_file (tenant, sha256, mapping, correlation, complete, dated, cursor, "
+      "records) VALUES (?,?,?,?,?,?,?,?)",
+      t(), f.sha256, f.mapping, f.correlation.str(), f.complete, f.dated, f.cursor, f.records);
 }
 
-Result<> SqliteTransaction::put_cursor(std::string_view integration, std::string_view name, std::string_view value) {
-  return write("INSERT OR REPLACE INTO sync_cursor (tenant, integration, name, value, updated_at) VALUES (?,?,?,?,?)", t(), integration, name, value,
-               clock_->now());
+Result<> SqliteTransaction::put_cursor(std::string_view integration, std::string_view name,
+                                       std::string_view value) {
+  return write(
+      "INSERT OR REPLACE INTO sync_cursor (tenant, integration, name, value, updated_at) VALUES (?,?,?,?,?)",
+      t(), integration, name, value, clock_->now());
 }
 
 Result<> SqliteTransaction::put_setting(std::string_view key, std::string_view value) {
-  return write("INSERT OR REPLACE INTO tenant_setting (tenant, key, value, updated_at) VALUES (?,?,?,?)", t(), key, value, clock_->now());
+  return write("INSERT OR REPLACE INTO tenant_setting (tenant, key, value, updated_at) VALUES (?,?,?,?)", t(),
+               key, value, clock_->now());
 }
 
 Result<> SqliteTransaction::add_audit(const AuditEntry& e) {
-  return write("INSERT INTO audit (tenant, at, actor, action, target, detail) VALUES (?,?,?,?,?,?)", t(), e.at, e.actor, e.action, e.target, e.detail);
+  return write("INSERT INTO audit (tenant, at, actor, action, target, detail) VALUES (?,?,?,?,?,?)", t(),
+               e.at, e.actor, e.action, e.target, e.detail);
 }
 
 }  // namespace sqlite

@@ -25,8 +25,14 @@ class Routes {
 
 class SqliteTransaction final : public Queries<Transaction> {
  public:
-  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, IdGenerator& ids, SqliteStore::PublishTo publish_to, TenantId tenant)
-      : Queries(writer.connection(), std::move(tenant)), writer_(&writer), routes_(&routes), clock_(&clock), ids_(&ids), publish_to_(publish_to) {}
+  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, IdGenerator& ids,
+                    SqliteStore::PublishTo publish_to, TenantId tenant)
+      : Queries(writer.connection(), std::move(tenant)),
+        writer_(&writer),
+        routes_(&routes),
+        clock_(&clock),
+        ids_(&ids),
+        publish_to_(publish_to) {}
   ~SqliteTransaction() override;
 
   Result<> commit() override;
@@ -38,7 +44,8 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> resolve_relation(const Relation& relation) override;
   Result<> publish(std::string_view stage, const OutgoingMessage& message) override;
   Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) override;
-  Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter, std::int64_t by) override;
+  Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
+                 std::int64_t by) override;
   Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) override;
   Result<> add_problem(const CorrelationId& correlation, const Problem& problem) override;
   Result<> put_dead_letter(const DeadLetter& letter) override;
@@ -54,8 +61,8 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> add_audit(const AuditEntry& entry) override;
 
   // For the embedded broker's rows, which commit with the step.
-  Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key, Timestamp available_at,
-                      std::string_view errors);
+  Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
+                      Timestamp available_at, std::string_view errors);
   Result<> remove_queued(const QueuedMessage& message);
 
  private:

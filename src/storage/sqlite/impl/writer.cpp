@@ -44,7 +44,8 @@ Result<> Writer::commit(std::vector<LaneChange> changes) {
   }
   const auto group = group_;
   ++group->committed;
-  group->changes.insert(group->changes.end(), std::make_move_iterator(changes.begin()), std::make_move_iterator(changes.end()));
+  group->changes.insert(group->changes.end(), std::make_move_iterator(changes.begin()),
+                        std::make_move_iterator(changes.end()));
 
   std::unique_lock lock(mutex_);
   if (waiters_ == 0 || group->committed >= group_limit_) {
@@ -95,9 +96,11 @@ Result<> Writer::flush() {
   const auto group = group_;
   Result<> outcome;
   if (observer_ != nullptr) outcome = observer_->before("commit");
-  // A full disk makes SQLite roll back on its own; what the group had is gone then, and none of it was promised.
+  // A full disk makes SQLite roll back on its own; what the group had is gone then, and none of it was
+  // promised.
   if (outcome && sqlite3_get_autocommit(connection_->handle()) != 0) {
-    outcome = transient("store_rolled_back", "the store rolled the transaction back after an earlier error; nothing was kept");
+    outcome = transient("store_rolled_back",
+                        "the store rolled the transaction back after an earlier error; nothing was kept");
   }
   if (outcome) outcome = connection_->execute("COMMIT");
   if (!outcome) (void)connection_->execute("ROLLBACK");

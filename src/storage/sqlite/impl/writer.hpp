@@ -1,6 +1,7 @@
 #pragma once
-// The one writing connection, lent to one transaction at a time. Transactions that queue up behind each other share
-// a SQLite transaction and one sync (group commit): each is a savepoint, and commit() returns when the group is durable.
+// The one writing connection, lent to one transaction at a time. Transactions that queue up behind each other
+// share a SQLite transaction and one sync (group commit): each is a savepoint, and commit() returns when the
+// group is durable.
 
 #include <condition_variable>
 #include <functional>
@@ -22,7 +23,9 @@ class Writer {
 
   Connection& connection() { return *connection_; }
   CallObserver* observer() const { return observer_; }
-  void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) { listener_ = std::move(listener); }
+  void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) {
+    listener_ = std::move(listener);
+  }
 
   // Takes the connection and opens a (nested) transaction. Error: store_busy past the deadline.
   Result<> acquire(const Deadline& deadline);
@@ -38,8 +41,9 @@ class Writer {
     Result<> outcome;
   };
 
-  Result<> flush();         // with busy_ held: syncs the open group, frees the writer and tells the listener
-  void free_or_flush();     // with busy_ held: the next in line goes on with the group, or nobody is left and it is synced
+  Result<> flush();      // with busy_ held: syncs the open group, frees the writer and tells the listener
+  void free_or_flush();  // with busy_ held: the next in line goes on with the group, or nobody is left and it
+                         // is synced
 
   std::unique_ptr<Connection> connection_;
   const int group_limit_;
