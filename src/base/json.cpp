@@ -2,14 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parser.hpp>
 
 #include "base/utf8.hpp"
 
 namespace castiel {
 
-Result<json::value> parse_json(std::string_view text) {
+namespace {
+
+Result<json::value> parse_into(std::string_view text, json::storage_ptr storage) {
   json::parser parser;
+  parser.reset(std::move(storage));
   json::error_code error;
   const std::size_t consumed = parser.write_some(text.data(), text.size(), error);
   std::size_t rest = consumed;
@@ -22,6 +26,16 @@ Result<json::value> parse_json(std::string_view text) {
                      error ? error.message() : "extra bytes");
   }
   return parser.release();
+}
+
+}  // namespace
+
+Result<json::value> parse_json(std::string_view text) {
+  return parse_into(text, {});
+}
+
+Result<json::value> parse_json_in_arena(std::string_view text) {
+  return parse_into(text, json::make_shared_resource<json::monotonic_resource>(text.size() * 2));
 }
 
 std::optional<std::string_view> get_string(const json::object& object, std::string_view key) {

@@ -17,6 +17,9 @@ namespace json = boost::json;
 
 // Error: invalid_json, with the offset of the first bad byte in the message.
 Result<json::value> parse_json(std::string_view text);
+// The same into an arena of its own that goes with the value: for large texts that are read and dropped.
+// Copies of the value, or of parts of it, do not live in the arena.
+Result<json::value> parse_json_in_arena(std::string_view text);
 
 // Reads of an object's member; nothing or the fallback when it is absent or of another kind.
 std::optional<std::string_view> get_string(const json::object& object, std::string_view key);

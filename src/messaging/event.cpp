@@ -44,7 +44,7 @@ std::string serialize(const Event& e) {
 }
 
 Result<Event> parse_event(std::string_view text) {
-  auto value = parse_json(text);
+  auto value = parse_json_in_arena(text);
   if (!value) return malformed(value.error().describe());
   auto* object = value->if_object();
   if (object == nullptr) return malformed("not a JSON object");
@@ -77,8 +77,10 @@ Result<Event> parse_event(std::string_view text) {
     return malformed("attribute dataschema has no version");
   auto* data = object->if_contains("data");
   if (data == nullptr || !data->is_object()) return malformed("attribute data is not an object");
-  e.data = std::move(*data);
-  return e;
+  // Constructed, not assigned: assigning would copy the data out of its arena.
+  return Event{std::move(e.id), std::move(e.type),   std::move(e.source),      std::move(e.subject),
+               e.time,          std::move(e.tenant), std::move(e.correlation), std::move(e.traceparent),
+               e.schema,        std::move(*data)};
 }
 
 }  // namespace castiel::messaging

@@ -346,6 +346,11 @@ Result<> ImportJob::State::publish_pages() {
   for (const auto& page : pages) CASTIEL_TRY(publish_page(*tx, page));
   if (end) {
     progress.complete = true;
+    for (auto& told : detail["understood"].get_array()) {
+      if (string_or(told.get_object(), "file") == reader->path())
+        told.get_object()["records"] = progress.records;
+    }
+    CASTIEL_TRY(save_run(*tx));
     CASTIEL_TRY(count(*tx, "filesRead", 1));
     CASTIEL_TRY(count(*tx, "bytes",
                       static_cast<std::int64_t>(reader->size() - std::min(reader->size(), progress_bytes))));

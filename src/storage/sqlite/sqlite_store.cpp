@@ -292,12 +292,6 @@ QueueRows& SqliteStore::queue_rows() {
   return *impl_;
 }
 
-void SqliteStore::checkpoint() {
-  auto connection = Connection::open(impl_->options.path, Connection::Mode::read_write);
-  if (connection)
-    sqlite3_wal_checkpoint_v2((*connection)->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-}
-
 // --- queue rows ---
 
 Result<> SqliteStore::Impl::declare(std::string_view queue, int max_deliveries,

@@ -52,8 +52,6 @@ class SqliteStore final : public Store {
 
   // The rows of the embedded broker, which lives in this file.
   QueueRows& queue_rows();
-  // Copies the write-ahead log into the database file, as far as readers allow. Called when idle.
-  void checkpoint();
   // Tables that hold a tenant's rows, by the names erase_tenant reports.
   static std::vector<std::string> tenant_tables();
 
