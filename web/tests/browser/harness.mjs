@@ -18,7 +18,14 @@ export async function startBrowser(base) {
       page.on('request', (request) => {
         if (!request.url().startsWith(base) && !request.url().startsWith('data:')) trouble.push(`foreign request: ${request.url()}`);
       });
+      // The page is there when what it asked for at first has been answered and drawn; the live feed never ends.
+      let waiting = 0;
+      const counts = (request) => request.url().startsWith(`${base}/api/`) && !request.url().includes('/api/v1/live');
+      page.on('request', (request) => (waiting += counts(request)));
+      for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => (waiting -= counts(request)));
       await page.goto(base + path);
+      await eventually(() => waiting, (count) => count === 0, 'requests of the first page');
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
       return {
         page,
         async done() {
@@ -41,6 +48,9 @@ export async function eventually(read, accept, what, limitMs = 10_000) {
   } while (Date.now() < until);
   throw new Error(`${what}: still ${JSON.stringify(last)} after ${limitMs} ms`);
 }
+
+// Waits until the page shows exactly so many: an answer may still be on its way.
+export const shows = (locator, n, what = String(locator)) => eventually(() => locator.count(), (count) => count === n, `${what}: ${n} wanted`);
 
 export const parameters = (page) => Object.fromEntries(new URL(page.url()).searchParams);
 export const texts = (locator) => locator.allInnerTexts();

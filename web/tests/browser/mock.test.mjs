@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { startMockServer } from '../../mock/server.mjs';
-import { checkStructure, eventually, parameters, startBrowser, texts } from './harness.mjs';
+import { checkStructure, eventually, parameters, shows, startBrowser, texts } from './harness.mjs';
 
 let server;
 let browser;
@@ -44,8 +44,8 @@ for (const [path, heading] of Object.entries(kPages)) {
 test('the overview draws each period, each stage and links to what it names', async () => {
   const { page, done } = await browser.visit('/');
   const forecast = page.getByRole('region', { name: 'Forecast', exact: true });
-  assert.equal(await forecast.locator('tbody tr').count(), world().periods.length);
-  assert.equal(await forecast.locator('.lane .band').count(), world().periods.length);
+  await shows(forecast.locator('tbody tr'), world().periods.length);
+  await shows(forecast.locator('.lane .band'), world().periods.length);
   await page.getByRole('region', { name: 'Pipeline by stage' }).getByRole('link', { name: 'Proposal' }).click();
   await page.locator('[data-row="0"]').waitFor();
   assert.equal(parameters(page).stage, 'Proposal');
@@ -156,7 +156,7 @@ test('a deal shows its contributions strongest first, with evidence that leads t
   assert.equal(effects.length, 5);
   assert.deepEqual(effects, [...effects].sort((a, b) => b - a));
   assert.match(await page.getByRole('region', { name: 'Over time' }).innerHTML(), new RegExp(`${deal.hidden.pushes} pushes`));
-  assert.equal(await page.getByRole('region', { name: 'Timeline' }).locator('li').count(), Math.min(12, world().timeline(deal).length));
+  await shows(page.getByRole('region', { name: 'Timeline' }).locator('li'), Math.min(12, world().timeline(deal).length));
   assert.match(await page.getByRole('region', { name: 'Source' }).innerText(), /opportunities\.csv, line \d+/);
   await section.getByRole('link', { name: 'trace' }).first().click();
   await page.getByRole('region', { name: 'Stages' }).waitFor();
@@ -187,11 +187,11 @@ test('backtest and calibration are drawn, and their numbers can be read', async 
   const { page, done } = await browser.visit('/forecast');
   const backtest = page.getByRole('region', { name: 'Backtest' });
   await backtest.getByText(/of 10 results fell inside P10–P90/).waitFor();
-  assert.equal(await backtest.locator('circle').count(), 10);
+  await shows(backtest.locator('circle'), 10);
   await backtest.getByText('Show the numbers').click();
-  assert.equal(await backtest.locator('tbody tr').count(), 10);
+  await shows(backtest.locator('tbody tr'), 10);
   const calibration = page.getByRole('region', { name: 'Calibration' });
-  assert.equal(await calibration.locator('circle').count(), 10);
+  await shows(calibration.locator('circle'), 10);
   await page.getByText('The model makes 24% less squared error').waitFor();
   await done();
 });
@@ -322,7 +322,7 @@ test('columns show the field they became, the confidence and why', async () => {
   assert.match(await row.innerText(), /createdDate\s+64%\s+a date never after close_date/);
   const problems = page.getByRole('region', { name: 'Problems' });
   await problems.getByLabel('Code').selectOption('duplicate_key');
-  assert.equal(await problems.locator('li').count(), 1);
+  await shows(problems.locator('li'), 1);
   await problems.getByText('accounts.csv:31').waitFor();
   await done();
 });
