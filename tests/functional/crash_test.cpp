@@ -99,7 +99,11 @@ TEST(KilledImport, ends_as_the_undisturbed_one_after_twenty_kills) {
         break;
       }
       process.signal(SIGKILL);
-      ASSERT_EQ(process.finish().signal, SIGKILL);
+      auto finished = process.finish();
+      if (finished.signal != SIGKILL) {  // it ended by itself just before
+        done = std::move(finished);
+        break;
+      }
       moments += fmt::format(" {}", delay.count());
       ++kills;
       if (is_done(data)) break;
@@ -122,16 +126,20 @@ TEST(KilledImport, of_the_example_workspace_goes_on) {
   const auto whole = castiel(import_of(files, folder.path() / "whole"));
   const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start);
   ASSERT_EQ(whole.status, 0) << whole.err;
-  {
-    Process process(import_of(files, folder.path() / "killed"));
-    ASSERT_FALSE(process.ended_within(took / 3));
-    process.signal(SIGKILL);
-    ASSERT_EQ(process.finish().signal, SIGKILL);
+  // Earlier and earlier, should the machine have become so much faster that it is done before the kill.
+  Path data;
+  bool killed = false;
+  for (int attempt = 0; attempt < 8 && !killed; ++attempt) {
+    data = folder.path() / fmt::format("killed-{}", attempt);
+    Process process(import_of(files, data));
+    if (!process.ended_within(took / (3 << attempt))) process.signal(SIGKILL);
+    killed = process.finish().signal == SIGKILL;
   }
-  const auto done = castiel(import_of(files, folder.path() / "killed"));
+  ASSERT_TRUE(killed);
+  const auto done = castiel(import_of(files, data));
   EXPECT_EQ(done.status, 0) << done.err;
   expect_same("summaries", comparable(whole.last()), comparable(done.last()));
-  expect_same(stored(folder.path() / "whole", "acme"), stored(folder.path() / "killed", "acme"));
+  expect_same(stored(folder.path() / "whole", "acme"), stored(data, "acme"));
 }
 
 }  // namespace
