@@ -15,6 +15,14 @@ inline constexpr std::string_view kOpportunity = "opportunity";
 inline constexpr std::string_view kProduct = "product";
 inline constexpr std::string_view kUser = "user";  // a person of the selling organisation: owner, agent
 inline constexpr std::string_view kContactRole = "contact_role";  // who plays which part in an opportunity
+inline constexpr std::string_view kEmail = "email";
+inline constexpr std::string_view kMessage = "message";  // chat
+inline constexpr std::string_view kDocument = "document";
+inline constexpr std::string_view kMeeting = "meeting";
+inline constexpr std::string_view kEvent = "event";  // of a calendar
+inline constexpr std::string_view kTask = "task";    // a request or commitment somebody made
+inline constexpr std::string_view kActivity =
+    "activity";  // that something happened with what it is linked to
 // A raw record kind, never a shard: past values of an opportunity's fields, which become its history.
 inline constexpr std::string_view kOpportunityChange = "opportunity_change";
 }  // namespace type
