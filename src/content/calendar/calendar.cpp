@@ -29,7 +29,7 @@ void read_calendar(const impl::Component& calendar, impl::Zones& zones, std::vec
     if (part.name != "VEVENT") continue;
     if (events.size() >= kMaxEvents)
       return warnings.add(fmt::format("more than {} events; the rest was left out", kMaxEvents));
-    if (auto event = impl::read_event(part, method, zones, warnings)) events.push_back(std::move(*event));
+    events.push_back(impl::read_event(part, method, zones, warnings));
   }
 }
 

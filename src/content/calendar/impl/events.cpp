@@ -176,7 +176,7 @@ class Reader {
 };
 
 std::int64_t duration_of(const Component& component, Reader& reader, const Moment& start) {
-  if (const auto end = reader.first("DTEND")) {
+  if (const auto end = reader.first("DTEND"); end && start.zone != nullptr) {
     if (end->date_only == start.date_only)
       return std::clamp<std::int64_t>(end->utc - start.utc, 0, kMaxDuration);
     return std::clamp<std::int64_t>(end->local - start.local, 0, kMaxDuration);
@@ -215,10 +215,17 @@ void show(Event& event, const Component& component, Reader& reader) {
   out["status"] = status;
   out["title"] = component.text("SUMMARY");
   out["description"] = component.text("DESCRIPTION");
-  out["start"] = shown_time(event.start);
-  out["end"] = shown_instant(event.start.utc + event.duration, event.start.date_only);
-  out["allDay"] = event.start.date_only;
-  out["timeZone"] = event.start.date_only ? "" : event.start.zone->name();
+  if (!event.has_start) {
+    out["start"] = nullptr;
+    out["end"] = nullptr;
+    out["allDay"] = false;
+    out["timeZone"] = "";
+  } else {
+    out["start"] = shown_time(event.start);
+    out["end"] = shown_instant(event.start.utc + event.duration, event.start.date_only);
+    out["allDay"] = event.start.date_only;
+    out["timeZone"] = event.start.date_only ? "" : event.start.zone->name();
+  }
   out["organizer"] = nullptr;
   if (const auto* organizer = component.find("ORGANIZER"))
     out["organizer"] =
@@ -266,8 +273,7 @@ std::string shown_time(const Moment& moment) {
   return shown_instant(moment.utc, moment.date_only);
 }
 
-std::optional<Event> read_event(const Component& component, std::string_view method, Zones& zones,
-                                Warnings& warnings) {
+Event read_event(const Component& component, std::string_view method, Zones& zones, Warnings& warnings) {
   Reader reader(component, zones, warnings);
   Event event;
   event.uid = component.text("UID");
@@ -275,12 +281,8 @@ std::optional<Event> read_event(const Component& component, std::string_view met
   event.recurrence_id = reader.first("RECURRENCE-ID");
   auto start = reader.first("DTSTART");
   if (!start) start = event.recurrence_id;  // a cancellation may name nothing else
-  if (!start) {
-    const bool cancels = method == "CANCEL" && !event.uid.empty();
-    warnings.add(fmt::format("an event without a start{}", cancels ? " (a cancellation)" : " was left out"));
-    if (!cancels) return std::nullopt;
-    start = Moment{0, 0, true, &zones.utc()};
-  }
+  event.has_start = start.has_value();
+  if (!start) start = Moment{0, 0, true, &zones.utc()};
   event.start = *start;
   const auto sequence = component.text("SEQUENCE");
   (void)std::from_chars(sequence.data(), sequence.data() + sequence.size(), event.sequence);
@@ -330,7 +332,7 @@ std::vector<Event> latest(std::vector<Event> events) {
     if (careless) {
       kept.push_back(std::move(event));
     } else if (std::pair(event.sequence, event.stamp) >= std::pair(old.sequence, old.stamp)) {
-      if (event.cancelled && event.start.utc == 0) {  // tells only that it is off
+      if (event.cancelled && !event.has_start) {  // tells only that it is off
         old.cancelled = true;
         old.shown["cancelled"] = true;
         old.shown["status"] = "cancelled";

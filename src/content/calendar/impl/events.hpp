@@ -24,6 +24,7 @@ struct Event {
   std::int64_t sequence = 0;
   std::string stamp;  // DTSTAMP, which sorts by time
   std::string method;
+  bool has_start = true;
   Moment start;
   std::int64_t duration = 0;  // seconds; whole days of what takes days
   std::optional<Moment> recurrence_id;
@@ -40,9 +41,8 @@ struct Warnings {
   void add(std::string text);
 };
 
-// Nothing for an event without a start.
-std::optional<Event> read_event(const Component& component, std::string_view method, Zones& zones,
-                                Warnings& warnings);
+// An event without a start has no occurrences.
+Event read_event(const Component& component, std::string_view method, Zones& zones, Warnings& warnings);
 // Leaves the latest of the versions of each event and of each of its exceptions; cancellations are applied.
 std::vector<Event> latest(std::vector<Event> events);
 

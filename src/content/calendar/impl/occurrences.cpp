@@ -126,15 +126,11 @@ json::array occurrences(const std::vector<Event>& events, const Window& window, 
   for (const auto& event : events) {
     if (event.recurrence_id) exceptions[event.uid].push_back(&event);
   }
-  std::set<std::string_view> masters;
   std::vector<Found> found;
   bool cut = false;
   for (const auto& event : events) {
-    if (event.recurrence_id || event.cancelled) {
-      if (!event.recurrence_id) masters.insert(event.uid);
-      continue;
-    }
-    masters.insert(event.uid);
+    if (event.recurrence_id || event.cancelled) continue;
+    if (!event.has_start) continue;
     const auto own = exceptions.find(event.uid);
     // An exception shifts what follows it, so instances from before the window may move into it; a day is
     // enough for the usual shift.
@@ -169,7 +165,7 @@ json::array occurrences(const std::vector<Event>& events, const Window& window, 
     }
   }
   for (const auto& event : events) {
-    if (!event.recurrence_id || event.cancelled) continue;
+    if (!event.recurrence_id || event.cancelled || !event.has_start) continue;
     if (event.start.utc < window.from || event.start.utc >= window.to) continue;
     if (found.size() >= kMaxOccurrences)
       cut = true;
