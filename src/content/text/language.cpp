@@ -1,6 +1,7 @@
 #include <cstdio>
 // Needs FILE.
 #include <cld2/public/compact_lang_det.h>
+#include <cld2/public/encodings.h>
 
 #include "content/text/impl/source.hpp"
 
