@@ -56,7 +56,7 @@ TEST(Amounts, are_read_in_several_notations) {
     return found.size() == 1 ? found[0].value + " " + found[0].currency + "|" + found[0].text
                              : "?" + std::to_string(found.size());
   };
-  EXPECT_EQ(one("It costs $1,250.50 a year"), "1250.5 USD|$1,250.50");
+  EXPECT_EQ(one("It costs $1,250.50 a year"), "1250.50 USD|$1,250.50");
   EXPECT_EQ(one("Summe: 1.250,50 €."), "1250.50 EUR|1.250,50 €");
   EXPECT_EQ(one("a budget of 45k EUR"), "45000 EUR|45k EUR");
   EXPECT_EQ(one("USD 1.2 million"), "1200000 USD|USD 1.2 million");

@@ -113,12 +113,14 @@ double adjusted(std::string_view sentence, double confidence) {
 
 std::string owner_named(std::string_view sentence) {
   static const re2::RE2 vocative(
-      "^\\W*@?(\\p{Lu}\\p{L}{1,20})(?:\\s*[,:\\x{2014}-]|\\s+(?:can|could|will|would|please)\\s)\\s*(?:(?i)"
+      "^\\W*@?([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)(?:\\s*[,:\\x{2014}-]|\\s+(?:can|could|will|would|"
+      "please)\\s)\\s*(?:(?i)"
       "can|could|would|will|please|you|"
       "send|let|check|review|prepare|set|get|take)");
-  static const re2::RE2 mention("@(\\p{L}[\\p{L}\\d._\\-]{1,30})");
+  static const re2::RE2 mention("@([\\w\\x{80}-\\x{24F}._\\-]+)");
   static const re2::RE2 named(
-      "^\\W*(\\p{Lu}\\p{L}{1,20}(?:\\s\\p{Lu}\\p{L}{1,20})?)\\s+(?:will|is going to|to)\\s+[a-z]+");
+      "^\\W*([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+(?:\\s[A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)?)"
+      "\\s+(?:will|is going to|to)\\s+[a-z]+");
   re2::StringPiece name;
   const re2::StringPiece whole(sentence.data(), sentence.size());
   for (const re2::RE2* pattern : {&mention, &vocative, &named}) {

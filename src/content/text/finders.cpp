@@ -34,10 +34,10 @@ std::vector<Range> find_emails(const Source& source) {
 
 std::vector<Range> find_urls(const Source& source) {
   static const re2::RE2 pattern(
-      "(?i)\\b(?:https?://|ftp://|www\\d?\\.)[^\\s<>\"\\x{201c}\\x{201d}\\x{2019}{}|\\\\^`\\[\\]]{2,2000}"
+      "(?i)\\b(?:https?://|ftp://|www\\d?\\.)[^\\s<>\"\\x{201c}\\x{201d}\\x{2019}{}|\\\\^`\\[\\]]+"
       "|\\b(?:[a-z0-9](?:[a-z0-9\\-]{0,61}[a-z0-9])?\\.)+(?:com|net|org|edu|gov|io|co|ai|app|dev|info|biz|eu|"
       "de|fr|uk|ch|"
-      "at|nl|es|it|us|ca|jp|cn|in|example)\\b(?:[/?#][^\\s<>\"{}|\\\\^`\\[\\]]{0,2000})?");
+      "at|nl|es|it|us|ca|jp|cn|in|example)\\b(?:[/?#][^\\s<>\"{}|\\\\^`\\[\\]]*)?");
   std::vector<Range> out;
   const auto text = source.text();
   each_match<1>(pattern, text, [&](const auto& groups) {
@@ -117,7 +117,10 @@ std::vector<Range> find_phones(const Source& source) {
 namespace {
 
 // One capitalised word of a name: "Jane", "O'Neill", "Müller-Lüdenscheidt", "J.".
-constexpr char kNameWord[] = "(?:\\p{Lu}[\\p{L}'\\x{2019}\\-]{1,30}|\\p{Lu}\\.)";
+#define CASTIEL_UPPER "A-Z\\x{C0}-\\x{DE}\\x{100}-\\x{17F}\\x{386}-\\x{3AB}\\x{400}-\\x{42F}"
+#define CASTIEL_LETTER CASTIEL_UPPER "a-z\\x{DF}-\\x{FF}\\x{180}-\\x{24F}\\x{3AC}-\\x{3FF}\\x{430}-\\x{52F}"
+constexpr char kNameWord[] =
+    "(?:[" CASTIEL_UPPER "][" CASTIEL_LETTER "'\\x{2019}\\-]+|[" CASTIEL_UPPER "]\\.)";
 constexpr std::string_view kNotNames =
     " the this that these those our your my his her their its all team everyone everybody folks there sir "
     "madam monday tuesday "
@@ -156,14 +159,15 @@ std::vector<Name> find_names(const Source& source) {
       "you|[Cc]heers|[Ss]incerely|"
       "[Bb]est|[Mm]it freundlichen Gr\\x{fc}\\x{df}en)[,.!]?[ \\t]*\\r?\\n[ \\t\\r\\n]{0,4}(" +
       full + ")[ \\t]*\\r?$");
-  static const re2::RE2 legal(
-      "(\\p{Lu}[\\p{L}\\d&'.\\-]{0,40}(?:[ ](?:(?:of|and|&|der|und|de)[ "
-      "])?\\p{Lu}[\\p{L}\\d&'\\-]{0,40}){0,4},?[ ](?:Inc|Incorporated|LLC|"
-      "L\\.L\\.C|Ltd|Limited|Corp|Corporation|Company|Co|GmbH|AG|SE|KG|KGaA|OHG|S\\.A|SA|SAS|SARL|S\\.r\\.l|"
-      "SpA|S\\.p\\.A|BV|B\\.V|NV|"
-      "N\\.V|Oy|AB|ASA|A/S|ApS|PLC|plc|LLP|LP|Pty Ltd|Pte "
-      "Ltd|Group|Holdings|Bank|University|Institute|Foundation|Partners|"
-      "Technologies|Solutions|Consulting|Industries|Systems|Labs)\\b\\.?)");
+  static const std::string part = "[" CASTIEL_UPPER "][" CASTIEL_LETTER "\\d&'.\\-]*";
+  static const re2::RE2 legal("(" + part + "(?:[ ](?:(?:of|and|&|der|und|de)[ ])?" + part +
+                              "){0,4},?[ "
+                              "](?:Inc|Incorporated|LLC|L\\.L\\.C|Ltd|Limited|Corp|Corporation|Company|Co|"
+                              "GmbH|AG|SE|KG|KGaA|OHG|S\\.A|SA|SAS|"
+                              "SARL|S\\.r\\.l|SpA|S\\.p\\.A|BV|B\\.V|NV|N\\.V|Oy|AB|ASA|A/"
+                              "S|ApS|PLC|plc|LLP|LP|Pty Ltd|Pte Ltd|Group|Holdings|Bank|"
+                              "University|Institute|Foundation|Partners|Technologies|Solutions|Consulting|"
+                              "Industries|Systems|Labs)\\b\\.?)");
   static const re2::RE2 employed(
       "\\b(?:work for|works for|working for|work at|works at|working at|employed by|joined|on behalf of)[ "
       "](" +
