@@ -132,7 +132,7 @@ Result<> Program::Parts::build() {
   store_options.path = folder->database().string();
   store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
   store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
-  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock, ids));
+  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
   CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
@@ -153,8 +153,12 @@ Result<> Program::Parts::build() {
       consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
       roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
-  services = std::unique_ptr<api::Services>(
-      new api::Services{.store = *store, .broker = *broker, .deals = *deals, .clock = *clock, .ids = ids});
+  services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
+                                                              .broker = *broker,
+                                                              .deals = *deals,
+                                                              .clock = *clock,
+                                                              .ids = ids,
+                                                              .settings = *tenant_settings});
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {
     return workers->running() ? workers->threads_of(name) : 0;

@@ -192,6 +192,14 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
   }
   auto done = attempt(deliveries);
   if (done) return {};
+  if (done.error().code == "unknown_tenant") {
+    // Erased while the step was under way; its messages are gone from the queue.
+    parts_.broker->settled(deliveries);
+    parts_.log.info(
+        "messages_of_erased_tenant",
+        {{"queue", queue()}, {"tenant", deliveries.front().tenant}, {"count", deliveries.size()}});
+    return {};
+  }
   if (deliveries.size() == 1) {
     if (done.error().cls == ErrorClass::permanent) {
       auto buried = bury_alone(deliveries.front(), done.error());

@@ -49,6 +49,7 @@ struct LaneChange {
   int partition = 0;
   std::int64_t added = 0;     // negative when messages were taken out
   Timestamp available_at{0};  // of an added message
+  bool erased = false;        // taken out with its tenant, not settled
 };
 
 struct Binding {

@@ -5,7 +5,6 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/random.hpp"
 #include "storage/sqlite/impl/queries.hpp"
 #include "storage/sqlite/impl/writer.hpp"
 
@@ -25,13 +24,12 @@ class Routes {
 
 class SqliteTransaction final : public Queries<Transaction> {
  public:
-  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, IdGenerator& ids,
-                    SqliteStore::PublishTo publish_to, TenantId tenant)
+  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, SqliteStore::PublishTo publish_to,
+                    TenantId tenant)
       : Queries(writer.connection(), std::move(tenant)),
         writer_(&writer),
         routes_(&routes),
         clock_(&clock),
-        ids_(&ids),
         publish_to_(publish_to) {}
   ~SqliteTransaction() override;
 
@@ -80,18 +78,24 @@ class SqliteTransaction final : public Queries<Transaction> {
     return done;
   }
   Result<Target> find_target(const Relation& relation);
+  struct Segment {
+    std::int64_t number = 0;
+    std::int64_t entries = 0;
+  };
+  Result<std::int64_t> next_segment();  // of the next relation; counts it
+  Result<> keep_segment();
   // Whether some relation of this kind could still get a target, or another.
   Result<bool> anything_waits(const std::string& kind);
 
   Writer* writer_;
   Routes* routes_;
   const Clock* clock_;
-  IdGenerator* ids_;
   SqliteStore::PublishTo publish_to_;
   bool finished_ = false;
   bool data_changed_ = false;
   std::optional<Error> failed_;
   std::vector<LaneChange> lane_changes_;
+  std::optional<Segment> segment_;                   // the tenant's last, once a relation was written
   std::unordered_map<std::string, Target> targets_;  // alias look-ups of this transaction
   std::unordered_map<std::string, bool> waiting_;    // by kind, see anything_waits
   std::unordered_set<std::string> fresh_;            // shards inserted here: no relation can be theirs yet
