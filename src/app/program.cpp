@@ -2,14 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "intelligence/risk_handler.hpp"
 #include "model/event_types.hpp"
 #include "processing/crm/crm_handler.hpp"
 #include "processing/crm/relations_handler.hpp"
+#include "tenancy/retention.hpp"
 
 namespace castiel::app {
 
 namespace {
+
+constexpr Duration kFirstRetention =
+    std::chrono::seconds(30);  // after the start, which has other things to do
+constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
+constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 
 namespace event = model::event;
 namespace queue = model::queue;
@@ -28,15 +38,20 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   return options;
 }
 
+messaging::ConsumerTuning tuning(const SettingValues& settings) {
+  return {{static_cast<int>(settings.get(settings::kPrefetch)),
+           static_cast<int>(settings.get(settings::kBatchRecords)),
+           static_cast<int>(settings.get(settings::kBatchThreshold))},
+          static_cast<int>(settings.get(settings::kMaxDeliveries)),
+          settings.get(settings::kRetryFirst),
+          settings.get(settings::kRetryLongest)};
+}
+
 messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name,
                                             std::vector<std::string> patterns) {
   messaging::ConsumerOptions options;
   options.queue = {std::string(name), std::move(patterns),
                    static_cast<int>(settings.get(settings::kMaxDeliveries))};
-  options.limits = {static_cast<int>(settings.get(settings::kPrefetch)),
-                    static_cast<int>(settings.get(settings::kBatchRecords))};
-  options.first_retry = settings.get(settings::kRetryFirst);
-  options.longest_retry = settings.get(settings::kRetryLongest);
   return options;
 }
 
@@ -92,7 +107,9 @@ struct Program::Parts {
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
+  std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<api::Services> services;
+  std::jthread retention_thread;
 
   SettingValues settings_of(const TenantId& tenant) const {
     return tenant_settings->of(tenant).value_or(options.settings);
@@ -105,6 +122,7 @@ struct Program::Parts {
 Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Program::~Program() {
+  parts_->retention_thread = {};
   if (parts_->imports) parts_->imports->stop();
   stop_workers();
 }
@@ -168,6 +186,7 @@ Result<> Program::Parts::build() {
 
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
                                       bool run, std::int64_t threads) {
+  consumer.tuning_of = [this](const TenantId& tenant) { return tuning(settings_of(tenant)); };
   consumers.push_back(std::make_unique<messaging::Consumer>(
       messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
                                options.log},
@@ -198,6 +217,29 @@ Result<> Program::start_imports() {
   return {};
 }
 
+void Program::start_retention() {
+  auto& p = *parts_;
+  tenancy::Retention::Options retention;
+  retention.every = p.options.settings.get(settings::kRetentionEvery);
+  retention.batch_rows = p.options.settings.get(settings::kRetentionBatchRows);
+  p.retention = std::make_unique<tenancy::Retention>(*p.store, *p.tenant_settings, *p.clock, p.options.log,
+                                                     &p.metrics, retention);
+  p.retention_thread = std::jthread([&p](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    Duration pause = kFirstRetention;
+    // Between two pieces the writer is left to others.
+    while (!stopped.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) {
+      const auto more = p.retention->step();
+      if (!more)
+        p.options.log.warn("retention_failed",
+                           {{"code", more.error().code}, {"message", more.error().describe()}});
+      pause = more && *more ? kBetweenPieces : std::max(p.retention->until_due(), kAfterTrouble);
+    }
+  });
+}
+
 sync::ImportOptions Program::import_defaults(const storage::Reader& reader) const {
   const auto settings = parts_->settings_of(reader.tenant());
   sync::ImportOptions options;
@@ -205,18 +247,13 @@ sync::ImportOptions Program::import_defaults(const storage::Reader& reader) cons
   // "auto" means what most deals say; what they leave unsaid stays unknown.
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.default_currency = currency;
+  options.page_records = static_cast<std::size_t>(settings.get(settings::kPageRecords));
+  options.page_bytes = static_cast<std::size_t>(settings.get(settings::kPageBytes));
   return options;
 }
 
 sync::ImportParts Program::import_parts() {
-  const auto& settings = parts_->options.settings;
-  return {parts_->store.get(),
-          parts_->publisher.get(),
-          parts_->files.get(),
-          parts_->clock,
-          &parts_->ids,
-          static_cast<std::size_t>(settings.get(settings::kPageRecords)),
-          static_cast<std::size_t>(settings.get(settings::kPageBytes))};
+  return {parts_->store.get(), parts_->publisher.get(), parts_->files.get(), parts_->clock, &parts_->ids};
 }
 
 storage::SqliteStore& Program::store() {

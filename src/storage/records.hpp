@@ -164,6 +164,14 @@ struct AuditEntry {
   std::string detail;  // JSON text
 };
 
+// What was kept for long enough, by kind: rows from before these instants may go (TENANT-4).
+struct KeptSince {
+  Timestamp inbox;     // handled messages
+  Timestamp flows;     // story, ledger, problems and import run of a flow that ended and wrote nothing since
+  Timestamp versions;  // versions replaced before
+  Timestamp dead_letters;  // replayed or purged before
+};
+
 struct TenantInfo {
   TenantId tenant;
   Timestamp created_at;

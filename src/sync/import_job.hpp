@@ -24,6 +24,8 @@ struct ImportOptions {
   bool again = false;                        // read files whose bytes were imported before once more
   std::string time_zone = "UTC";             // the tenant's, for times without a zone
   std::string default_currency;              // the tenant's, may be empty
+  std::size_t page_records = connectors::kPageRecords;  // in one message, at most
+  std::size_t page_bytes = connectors::kPageBytes;      // of source text in one message, at most
 };
 
 struct ImportParts {
@@ -32,8 +34,6 @@ struct ImportParts {
   connectors::FileSystem* files;
   const Clock* clock;
   IdGenerator* ids;
-  std::size_t page_records = connectors::kPageRecords;  // in one message, at most
-  std::size_t page_bytes = connectors::kPageBytes;      // of source text in one message, at most
 };
 
 // One thread at a time. Blocks on disk.

@@ -136,6 +136,10 @@ Result<> ImportService::resume(const TenantId& tenant) {
     options.again = bool_or(o, "again", false);
     options.time_zone = string_or(o, "timeZone", "UTC");
     options.default_currency = string_or(o, "defaultCurrency");
+    options.page_records = static_cast<std::size_t>(
+        int_or(o, "pageRecords", static_cast<std::int64_t>(connectors::kPageRecords)));
+    options.page_bytes =
+        static_cast<std::size_t>(int_or(o, "pageBytes", static_cast<std::int64_t>(connectors::kPageBytes)));
     if (const auto integration = string_or(o, "integration"); !integration.empty())
       options.integration = IntegrationId(integration);
     auto started = start(tenant, std::move(options));

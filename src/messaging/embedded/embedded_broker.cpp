@@ -237,11 +237,12 @@ Result<> EmbeddedBroker::declare(const QueueSpec& queue) {
   return impl_->rows->declare(queue.name, queue.max_deliveries, bindings);
 }
 
-Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, const ReceiveLimits& limits,
-                                                      Deadline deadline) {
+Result<std::vector<Delivery>> EmbeddedBroker::receive_by(std::string_view name, const LimitsOf& limits_of,
+                                                         Deadline deadline) {
   for (;;) {
     LaneKey key;
     bool mends = false;
+    std::int64_t waiting = 0;
     {
       std::unique_lock lock(impl_->mutex);
       const auto it = impl_->queues.find(name);
@@ -262,6 +263,7 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
       it->second.last = key;
       auto& lane = it->second.lanes[key];
       mends = lane.broken();
+      waiting = lane.count;
       if (mends) {
         lane.mending = true;
       } else {
@@ -272,7 +274,9 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
       CASTIEL_TRY(impl_->mend(std::string(name), key));
       continue;
     }
+    const ReceiveLimits limits = limits_of(key.first);
     auto claimed = impl_->rows->claim(name, key.first, key.second, limits.messages, limits.records,
+                                      waiting >= limits.batch_from ? 0 : limits.batch_from,
                                       Deadline::after(*impl_->clock, kWriteDeadline));
     {
       std::lock_guard lock(impl_->mutex);

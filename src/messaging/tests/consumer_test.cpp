@@ -99,6 +99,7 @@ struct ConsumerTest : testing::Test {
   std::unique_ptr<Publisher> publisher;
   std::unique_ptr<Consumer> consumer;
   RecordingHandler handler;
+  std::function<ConsumerTuning(const TenantId&)> tuning_of;
   TenantId acme{"acme"};
   CorrelationId flow{"import-1"};
 
@@ -119,6 +120,7 @@ struct ConsumerTest : testing::Test {
     publisher = std::make_unique<Publisher>(*schemas, clock, ids);
     ConsumerOptions consumer_options;
     consumer_options.queue = {kQueue, {std::string(model::event::kDataRaw)}, 3};
+    consumer_options.tuning_of = tuning_of;
     consumer = std::make_unique<Consumer>(
         ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), &clock, &random, &ids, {}},
         consumer_options, handler);
@@ -248,6 +250,51 @@ TEST_F(ConsumerTest, a_tenant_erased_and_made_anew_during_a_step_gets_nothing_of
   EXPECT_TRUE(dead().empty());
   EXPECT_GT(reader()->data_version().value(), version)
       << "what was made of the old data is not the new one's";
+}
+
+// FLOW-8, FLOW-13
+TEST_F(ConsumerTest, each_tenant_has_its_own_batches_from_the_next_one_on) {
+  std::map<TenantId, ConsumerTuning> tunings;
+  tuning_of = [&](const TenantId& tenant) { return tunings[tenant]; };
+  start();
+  const TenantId other("other");
+  ASSERT_TRUE(store->create_tenant(other, soon()));
+  for (const auto& tenant : {acme, other}) {
+    for (const char* key : {"a", "b", "c", "d"}) publish({{key, "1"}, {key, "2"}}, tenant);
+  }
+  tunings[acme].limits = {.messages = 1, .records = 1000};
+  tunings[other].limits = {.messages = 3, .records = 1000};
+  const auto handled = [&] {
+    const auto before = handler.applied.size();
+    EXPECT_TRUE(consumer->step(now()).value());
+    return handler.applied.size() - before;
+  };
+  EXPECT_EQ(handled() + handled(), 2u + 6u) << "tenants take turns";
+  tunings[acme].limits.messages = 8;
+  tunings[acme].limits.batch_from = 7;  // six records and three messages wait: too few for a batch
+  EXPECT_EQ(handled() + handled(), 2u + 2u);
+  tunings[acme].limits.batch_from = 4;
+  EXPECT_EQ(handled(), 4u);
+}
+
+TEST_F(ConsumerTest, each_tenant_has_its_own_retries) {
+  ConsumerTuning tuning;
+  tuning_of = [&](const TenantId&) { return tuning; };
+  start();
+  handler.failures["b=1"] = {4, {"timeout", "slow", ErrorClass::transient, {}}};
+  tuning.first_retry = 100s;
+  tuning.longest_retry = 1000s;
+  publish({{"b", "1"}});
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_GT(*broker->next_due(), clock.now() + 99s);
+  clock.advance(101s);
+  tuning.first_retry = 1s;
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_LT(*broker->next_due(), clock.now() + 3s);
+  clock.advance(3s);
+  tuning.max_deliveries = 3;
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_EQ(dead().size(), 1u) << "the third try was the last";
 }
 
 TEST_F(ConsumerTest, a_version_conflict_is_prepared_again_at_once) {

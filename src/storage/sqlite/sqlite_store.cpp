@@ -147,7 +147,8 @@ struct SqliteStore::Impl final : QueueRows {
   Result<> declare(std::string_view queue, int max_deliveries, const std::vector<Binding>& bindings) override;
   Result<std::vector<LaneInfo>> lanes() override;
   Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition,
-                                           int max_messages, int max_records, Deadline deadline) override;
+                                           int max_messages, int max_records, int batch_from,
+                                           Deadline deadline) override;
   Result<> reopen_claims(Deadline deadline) override;
   Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition,
                        const std::set<std::int64_t>& held, Deadline deadline) override;
@@ -362,7 +363,7 @@ Result<std::vector<LaneInfo>> SqliteStore::Impl::lanes() {
 
 Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view queue, const TenantId& tenant,
                                                             int partition, int max_messages, int max_records,
-                                                            Deadline deadline) {
+                                                            int batch_from, Deadline deadline) {
   CASTIEL_TRY(observe("claim"));
   auto claimed = in_transaction(deadline, [&]() -> Result<std::vector<QueuedMessage>> {
     std::vector<QueuedMessage> messages;
@@ -403,6 +404,7 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
         if (redelivered) break;
       }
     }
+    if (messages.size() > 1 && records < batch_from) messages.resize(1);
     for (const auto& m : messages) {
       CASTIEL_TRY(run(writer.connection(),
                       "UPDATE queued SET deliveries = deliveries + 1, claimed = 1 WHERE seq=?", m.seq));

@@ -79,13 +79,13 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
           shard.source_version, shard.source_is_dated, shard.content_hash, shard.correlation.str(),
           shard.created_at, shard.updated_at, shard.deleted_at, shard.origin, shard.data, shard.source));
     } else {
-      CASTIEL_TRY(
-          write("INSERT OR IGNORE INTO shard_version (tenant, shard_id, version, source_version, "
-                "correlation, updated_at, origin, data, source)"
-                " SELECT tenant, id, version, source_version, correlation, updated_at, origin, data, source "
-                "FROM shard"
-                " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
-                t(), key.type, key.integration, key.external_id, expected));
+      CASTIEL_TRY(write(
+          "INSERT OR IGNORE INTO shard_version (tenant, shard_id, version, source_version, "
+          "correlation, updated_at, origin, data, source, replaced_at)"
+          " SELECT tenant, id, version, source_version, correlation, updated_at, origin, data, source, ? "
+          "FROM shard"
+          " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
+          shard.updated_at, t(), key.type, key.integration, key.external_id, expected));
       CASTIEL_TRY(
           write("UPDATE shard SET version=?, source_version=?, source_is_dated=?, content_hash=?, "
                 "correlation=?, updated_at=?,"
@@ -359,8 +359,8 @@ Result<> SqliteTransaction::put_dead_letter(const DeadLetter& d) {
 }
 
 Result<> SqliteTransaction::set_dead_letter_state(std::string_view id, std::string_view state) {
-  CASTIEL_TRY(
-      write("UPDATE dead_letter SET state=? WHERE id=? AND tenant=? AND state='dead'", state, id, t()));
+  CASTIEL_TRY(write("UPDATE dead_letter SET state=?, done_at=? WHERE id=? AND tenant=? AND state='dead'",
+                    state, clock_->now(), id, t()));
   if (sqlite3_changes64(db().handle()) != 1) {
     return permanent("not_found", fmt::format("there is no open dead letter {} of tenant {}", id, t()));
   }

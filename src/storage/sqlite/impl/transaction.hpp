@@ -57,6 +57,8 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> put_cursor(std::string_view integration, std::string_view name, std::string_view value) override;
   Result<> put_setting(std::string_view key, std::string_view value) override;
   Result<> add_audit(const AuditEntry& entry) override;
+  Result<std::vector<std::pair<std::string, std::int64_t>>> prune(const KeptSince& since,
+                                                                  std::int64_t max_rows) override;
 
   // For the embedded broker's rows, which commit with the step.
   Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
@@ -77,6 +79,9 @@ class SqliteTransaction final : public Queries<Transaction> {
     if (!done) failed_ = done.error();
     return done;
   }
+  // One flow that may go, with its story's first rows; the rest of it once these were the last.
+  Result<> prune_flow(Timestamp before, std::int64_t max_rows,
+                      std::vector<std::pair<std::string, std::int64_t>>& removed);
   Result<Target> find_target(const Relation& relation);
   struct Segment {
     std::int64_t number = 0;
