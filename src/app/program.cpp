@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
@@ -16,10 +20,16 @@
 #include "processing/documents/document_reader.hpp"
 #include "processing/meetings/meeting_reader.hpp"
 #include "storage/blobs/folder_blobs.hpp"
+#include "tenancy/retention.hpp"
 
 namespace castiel::app {
 
 namespace {
+
+constexpr Duration kFirstRetention =
+    std::chrono::seconds(30);  // after the start, which has other things to do
+constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
+constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 
 namespace event = model::event;
 namespace queue = model::queue;
@@ -49,15 +59,20 @@ extract::WorkerPoolOptions extractor_options(const SettingValues& settings,
   return options;
 }
 
+messaging::ConsumerTuning tuning(const SettingValues& settings) {
+  return {{static_cast<int>(settings.get(settings::kPrefetch)),
+           static_cast<int>(settings.get(settings::kBatchRecords)),
+           static_cast<int>(settings.get(settings::kBatchThreshold))},
+          static_cast<int>(settings.get(settings::kMaxDeliveries)),
+          settings.get(settings::kRetryFirst),
+          settings.get(settings::kRetryLongest)};
+}
+
 messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name,
                                             std::vector<std::string> patterns) {
   messaging::ConsumerOptions options;
   options.queue = {std::string(name), std::move(patterns),
                    static_cast<int>(settings.get(settings::kMaxDeliveries))};
-  options.limits = {static_cast<int>(settings.get(settings::kPrefetch)),
-                    static_cast<int>(settings.get(settings::kBatchRecords))};
-  options.first_retry = settings.get(settings::kRetryFirst);
-  options.longest_retry = settings.get(settings::kRetryLongest);
   return options;
 }
 
@@ -117,7 +132,9 @@ struct Program::Parts {
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
+  std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<api::Services> services;
+  std::jthread retention_thread;
 
   SettingValues settings_of(const TenantId& tenant) const {
     return tenant_settings->of(tenant).value_or(options.settings);
@@ -131,6 +148,7 @@ struct Program::Parts {
 Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Program::~Program() {
+  parts_->retention_thread = {};
   if (parts_->imports) parts_->imports->stop();
   stop_workers();
 }
@@ -158,7 +176,7 @@ Result<> Program::Parts::build() {
   store_options.path = folder->database().string();
   store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
   store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
-  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock, ids));
+  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
   CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
@@ -184,8 +202,12 @@ Result<> Program::Parts::build() {
       consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
       roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
-  services = std::unique_ptr<api::Services>(
-      new api::Services{.store = *store, .broker = *broker, .deals = *deals, .clock = *clock, .ids = ids});
+  services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
+                                                              .broker = *broker,
+                                                              .deals = *deals,
+                                                              .clock = *clock,
+                                                              .ids = ids,
+                                                              .settings = *tenant_settings});
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {
     return workers->running() ? workers->threads_of(name) : 0;
@@ -234,6 +256,7 @@ Result<> Program::Parts::add_content_stages() {
 
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
                                       bool run, std::int64_t threads) {
+  consumer.tuning_of = [this](const TenantId& tenant) { return tuning(settings_of(tenant)); };
   consumers.push_back(std::make_unique<messaging::Consumer>(
       messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
                                options.log},
@@ -264,6 +287,29 @@ Result<> Program::start_imports() {
   return {};
 }
 
+void Program::start_retention() {
+  auto& p = *parts_;
+  tenancy::Retention::Options retention;
+  retention.every = p.options.settings.get(settings::kRetentionEvery);
+  retention.batch_rows = p.options.settings.get(settings::kRetentionBatchRows);
+  p.retention = std::make_unique<tenancy::Retention>(*p.store, *p.tenant_settings, *p.clock, p.options.log,
+                                                     &p.metrics, retention);
+  p.retention_thread = std::jthread([&p](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    Duration pause = kFirstRetention;
+    // Between two pieces the writer is left to others.
+    while (!stopped.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) {
+      const auto more = p.retention->step();
+      if (!more)
+        p.options.log.warn("retention_failed",
+                           {{"code", more.error().code}, {"message", more.error().describe()}});
+      pause = more && *more ? kBetweenPieces : std::max(p.retention->until_due(), kAfterTrouble);
+    }
+  });
+}
+
 sync::ImportOptions Program::import_defaults(const storage::Reader& reader) const {
   const auto settings = parts_->settings_of(reader.tenant());
   sync::ImportOptions options;
@@ -271,11 +317,12 @@ sync::ImportOptions Program::import_defaults(const storage::Reader& reader) cons
   // "auto" means what most deals say; what they leave unsaid stays unknown.
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.default_currency = currency;
+  options.page_records = static_cast<std::size_t>(settings.get(settings::kPageRecords));
+  options.page_bytes = static_cast<std::size_t>(settings.get(settings::kPageBytes));
   return options;
 }
 
 sync::ImportParts Program::import_parts() {
-  const auto& settings = parts_->options.settings;
   return {parts_->store.get(),
           parts_->publisher.get(),
           parts_->files.get(),
@@ -283,9 +330,7 @@ sync::ImportParts Program::import_parts() {
           parts_->blobs.get(),
           parts_->clock,
           &parts_->ids,
-          static_cast<std::size_t>(settings.get(settings::kPageRecords)),
-          static_cast<std::size_t>(settings.get(settings::kPageBytes)),
-          static_cast<std::size_t>(settings.get(settings::kMaxInlineSizeMb)) << 20};
+          static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20};
 }
 
 storage::SqliteStore& Program::store() {

@@ -53,6 +53,8 @@ class Program {
   std::optional<Error> stuck() const;
   // Imports in the background, for a server; takes up those an earlier process left.
   Result<> start_imports();
+  // Removes what was kept for long enough, now and then on a thread of its own, for a server.
+  void start_retention();
 
   storage::SqliteStore& store();
   messaging::Broker& broker();

@@ -99,17 +99,37 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     global_number(
         "mapping.max_inline_size_mb", integer, "5", "megabytes", "1", "10",
         "A record larger than this travels by way of the blob store instead of inside its message."),
-    global_number("mapping.batch_records", integer, "1000", "records", "1", "10000",
+    tenant_number("mapping.batch_records", integer, "1000", "records", "1", "10000",
                   "Records a consumer handles in one transaction, at most."),
-    global_number("mapping.prefetch", integer, "8", "messages", "1", "1000",
+    tenant_number("mapping.batch_threshold", integer, "100", "records", "0", "100000",
+                  "Messages are handled several at a time only where so many records wait; fewer are handled "
+                  "message by message."),
+    tenant_number("mapping.prefetch", integer, "8", "messages", "1", "1000",
                   "Messages a consumer takes from its queue at once, at most."),
-    global_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
+    tenant_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
                   "A message delivered more often than this goes to the dead letters."),
 
-    global_number("retry.first", duration, "1s", "", "10ms", "1h",
+    tenant_number("retry.first", duration, "1s", "", "10ms", "1h",
                   "Pause before the second try of a failed message; it doubles with each further try."),
-    global_number("retry.longest", duration, "60s", "", "10ms", "1d",
+    tenant_number("retry.longest", duration, "60s", "", "10ms", "1d",
                   "The pause between two tries never grows past this."),
+
+    tenant_number(
+        "retention.inbox", duration, "30d", "", "7d", "3650d",
+        "How long handled messages are remembered, so that one that comes again changes nothing. Longer "
+        "than anything may come again."),
+    tenant_number("retention.flows", duration, "180d", "", "1d", "3650d",
+                  "How long the story, the counts and the problems of a finished import or flow are kept."),
+    tenant_number(
+        "retention.versions", duration, "730d", "", "1d", "3650d",
+        "How long a replaced version of a record is kept. The history of its fields is kept for good."),
+    tenant_number(
+        "retention.dead_letters", duration, "90d", "", "1d", "3650d",
+        "How long a dead letter is kept after it was replayed or purged. Open ones are kept for good."),
+    global_number("retention.every", duration, "1h", "", "1m", "7d",
+                  "Pause between two looks for what is older than it may get."),
+    global_number("retention.batch_rows", integer, "1000", "rows", "10", "100000",
+                  "Rows of one kind removed in one transaction, at most."),
 
     global_number("workers.data_raw", integer, "2", "threads", "1", "64",
                   "Consumers that map raw data to shards."),

@@ -108,6 +108,8 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     s.detail["announced"] = false;
     s.detail["timeZone"] = s.options.time_zone;
     s.detail["defaultCurrency"] = s.options.default_currency;
+    s.detail["pageRecords"] = s.options.page_records;
+    s.detail["pageBytes"] = s.options.page_bytes;
   }
   std::int64_t total = 0;
   for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
@@ -312,7 +314,7 @@ Result<> ImportJob::State::publish_pages() {
   std::vector<connectors::RawPage> pages;
   bool end = false;
   for (int i = 0; i < kPagesAtOnce; ++i) {
-    CASTIEL_ASSIGN(auto page, reader->next_page(parts.page_records, parts.page_bytes));
+    CASTIEL_ASSIGN(auto page, reader->next_page(options.page_records, options.page_bytes));
     if (!page) {
       end = true;
       break;

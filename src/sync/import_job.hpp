@@ -26,6 +26,8 @@ struct ImportOptions {
   bool again = false;                        // read files whose bytes were imported before once more
   std::string time_zone = "UTC";             // the tenant's, for times without a zone
   std::string default_currency;              // the tenant's, may be empty
+  std::size_t page_records = connectors::kPageRecords;  // in one message, at most
+  std::size_t page_bytes = connectors::kPageBytes;      // of source text in one message, at most
 };
 
 struct ImportParts {
@@ -36,8 +38,6 @@ struct ImportParts {
   storage::Blobs* blobs;
   const Clock* clock;
   IdGenerator* ids;
-  std::size_t page_records = connectors::kPageRecords;         // in one message, at most
-  std::size_t page_bytes = connectors::kPageBytes;             // of source text in one message, at most
   std::size_t max_inline_record_bytes = std::size_t{5} << 20;  // a larger one travels by claim (FLOW-7)
 };
 

@@ -63,7 +63,7 @@ struct Flow : testing::Test {
     storage::SqliteStore::Options options;
     options.path = (folder / "castiel.db").string();
     options.sync = false;
-    store = storage::SqliteStore::open(options, clock, ids).value();
+    store = storage::SqliteStore::open(options, clock).value();
     broker = messaging::EmbeddedBroker::create(*store, clock).value();
     add(model::queue::kDataRaw, model::event::kDataRaw, crm);
     add(model::queue::kRelations, model::event::kImportRead, relations);

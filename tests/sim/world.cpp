@@ -134,7 +134,7 @@ struct Process {
     options.sync = false;
     options.cache_bytes = 4u << 20;
     options.observer = &w.faults;
-    CASTIEL_ASSIGN(store, storage::SqliteStore::open(std::move(options), w.clock, ids));
+    CASTIEL_ASSIGN(store, storage::SqliteStore::open(std::move(options), w.clock));
     CASTIEL_ASSIGN(embedded, messaging::EmbeddedBroker::create(*store, w.clock));
     broker = std::make_unique<SimBroker>(*embedded, *store, w.clock, w.faults, w.probes, w.options.mutant);
     publisher = std::make_unique<messaging::Publisher>(schemas(), w.clock, ids);

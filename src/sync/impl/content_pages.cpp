@@ -121,7 +121,7 @@ Result<bool> ImportJob::State::publish_single_files() {
       read.known_records = before ? before->records : 1;
       continue;
     }
-    auto page = opened->next_page(1, parts.page_bytes);
+    auto page = opened->next_page(1, options.page_bytes);
     if (!page && page.error().cls != ErrorClass::permanent) return std::unexpected(page.error());
     if (!page) {
       read.error = page.error();
@@ -190,7 +190,7 @@ Result<> ImportJob::State::open_content(const connectors::ListedFile& file, cont
 
 Result<> ImportJob::State::publish_content_pages() {
   // A page is read before the writer is taken.
-  auto page = content->next_page(parts.page_records, parts.page_bytes);
+  auto page = content->next_page(options.page_records, options.page_bytes);
   if (!page && page.error().cls != ErrorClass::permanent) return std::unexpected(page.error());
   CASTIEL_ASSIGN(auto tx, begin());
   if (!page) {
@@ -236,11 +236,11 @@ Result<> ImportJob::State::publish_records(storage::Transaction& tx, std::vector
   for (auto& [event, list] : by_event) {
     const auto kind = kind_of_event(event);
     const std::size_t most =
-        event == model::event::kDocumentDetected ? kDocumentsPerPage : parts.page_records;
+        event == model::event::kDocumentDetected ? kDocumentsPerPage : options.page_records;
     for (std::size_t first = 0; first < list.size();) {
       json::array page;
       std::size_t bytes = 0;
-      for (; first < list.size() && page.size() < most && (page.empty() || bytes < parts.page_bytes);
+      for (; first < list.size() && page.size() < most && (page.empty() || bytes < options.page_bytes);
            ++first) {
         bytes += json::serialize(list[first]).size();
         page.push_back(std::move(list[first]));
