@@ -116,6 +116,18 @@ export function markEvidence(text: string, field: string, evidence: LinkEvidence
   return parts;
 }
 
+/** The parts with what is far from any mark left out; without a mark the beginning. Lengths in UTF-16 units. */
+export function excerpt(parts: TextPart[], around: number): TextPart[] {
+  const marks = parts.some((part) => part.mark);
+  return parts.map((part, index) => {
+    if (part.mark || part.text.length <= 2 * around) return part;
+    const before = marks && index > 0 ? part.text.slice(0, around) : '';
+    const after = marks && index < parts.length - 1 ? part.text.slice(-around) : '';
+    if (!marks) return { ...part, text: `${part.text.slice(0, 2 * around)}…` };
+    return { ...part, text: `${before}${before ? ' … ' : '… '}${after}` };
+  });
+}
+
 export interface Share {
   name: string;
   /** Seconds. */

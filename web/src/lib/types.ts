@@ -511,7 +511,7 @@ export interface MeetingData {
   duration?: number | null;
   participants?: (Address & { isInternal?: boolean | null; talkTime?: number | null })[];
   transcript?: { segments?: Segment[] } | null;
-  analysis?: { keyMoments?: { type: string; segment?: number | null; timestamp?: number | null; speaker?: string | null; text: string }[]; actionItems?: ActionItem[]; nextSteps?: (string | { text: string })[] } | null;
+  analysis?: { keyMoments?: { type: string; segment?: number | null; timestamp?: number | null; start?: number | null; speaker?: string | null; text: string }[]; actionItems?: ActionItem[]; nextSteps?: (string | { text: string })[] } | null;
 }
 
 export interface DocumentData {

@@ -425,7 +425,7 @@ test('the timeline filters by kind, keeps that in its address and opens a call a
   await page.getByRole('button', { name: 'Back' }).click();
   await timeline.getByRole('button', { name: /^Calls/, pressed: true }).waitFor();
   await shows(timeline.locator('li'), 1);
-  await timeline.getByRole('button', { name: 'All' }).click();
+  await timeline.getByRole('button', { name: 'All', exact: true }).click();
   await timeline.locator('[data-kind=change]').first().waitFor();
   await done();
 });

@@ -148,3 +148,11 @@ test('a timeline of changes alone and one of every kind give the same changes', 
   assert.deepEqual(sources.changesOf(old), [change]);
   assert.deepEqual(sources.changesOf(mixed), [change]);
 });
+
+test('an excerpt keeps what stands around the marks and says where it left out', () => {
+  const long = 'x'.repeat(500);
+  const parts = [{ text: `start ${long} near`, mark: false }, { text: 'hit', mark: true }, { text: ` by ${long} end`, mark: false }];
+  assert.deepEqual(sources.excerpt(parts, 5).map((part) => part.text), ['…  near', 'hit', ' by x … ']);
+  assert.deepEqual(sources.excerpt(parts, 400), parts);
+  assert.equal(sources.excerpt([{ text: long, mark: false }], 5)[0].text, 'xxxxxxxxxx…');
+});
