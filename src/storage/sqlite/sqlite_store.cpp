@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "storage/sqlite/impl/full_text.hpp"
 #include "storage/sqlite/impl/migrations.hpp"
 #include "storage/sqlite/impl/queries.hpp"
 #include "storage/sqlite/impl/transaction.hpp"
@@ -258,7 +259,8 @@ std::vector<std::string> SqliteStore::tenant_tables() {
   return {"shard",       "shard_version", "field_change",   "alias",      "same_as",       "relation",
           "inbox",       "outbox",        "queued",         "parked_key", "parked_record", "dead_letter",
           "ledger",      "flow_entry",    "problem",        "insight",    "import_run",    "imported_file",
-          "sync_cursor", "audit",         "tenant_setting", "tenant"};
+          "sync_cursor", "audit",         "tenant_setting", "link",       "link_feedback", "interaction",
+          "footprint",   "search_chunk",  "search_tenant",  "tenant"};
 }
 
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant,
@@ -272,6 +274,7 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_ten
   auto erased =
       impl_->in_transaction(deadline, [&]() -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
         std::vector<std::pair<std::string, std::int64_t>> counts;
+        CASTIEL_TRY(erase_full_text(impl_->writer.connection(), tenant.str()));
         for (const auto& [table, sql] : kStatements) {
           CASTIEL_TRY(run(impl_->writer.connection(), sql.c_str(), tenant.str()));
           counts.emplace_back(table, sqlite3_changes64(impl_->writer.connection().handle()));
