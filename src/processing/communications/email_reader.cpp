@@ -1,0 +1,314 @@
+#include "processing/communications/email_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "connectors/records.hpp"
+#include "content/mail/analyse.hpp"
+#include "content/mail/reply.hpp"
+#include "content/name_key.hpp"
+#include "content/text/text.hpp"
+#include "model/entity.hpp"
+#include "processing/content/people.hpp"
+
+namespace castiel::processing {
+
+namespace {
+
+namespace mail = content::mail;
+
+constexpr std::size_t kMaxReferences = 30;            // of a mail that are looked up, the nearest ones
+constexpr std::size_t kMaxSameSubject = 20;           // mails compared with when only the subject connects
+constexpr auto kSubjectDays = std::chrono::days(60);  // an answer without references comes within this time
+constexpr std::size_t kMinSubjectKeyBytes = 6;        // "hi" connects nothing
+
+// The structure of a parsed mail, back from the record's names.
+json::object structure_of(const json::object& record) {
+  json::object structure = record;
+  for (const char* name : {"key", "line", "source", "threadId", "claim"}) structure.erase(name);
+  structure["kind"] = "email";
+  structure["messageId"] = string_or(record, "emailId");
+  structure["text"] = string_or(record, "body");
+  structure.erase("emailId");
+  structure.erase("body");
+  return structure;
+}
+
+std::vector<std::string> references_of(const json::object& record) {
+  std::vector<std::string> ids;
+  if (const auto parent = string_or(record, "inReplyTo"); !parent.empty()) ids.push_back(parent);
+  if (const auto* list = get_array(record, "references")) {
+    for (std::size_t i = list->size(); i-- > 0 && ids.size() < kMaxReferences;) {
+      if ((*list)[i].is_string()) ids.emplace_back((*list)[i].get_string());
+    }
+  }
+  return ids;
+}
+
+bool share_a_word(std::string_view a, std::string_view b) {
+  while (!a.empty()) {
+    const auto end = std::min(a.find(' '), a.size());
+    const auto word = a.substr(0, end);
+    if (!word.empty() && (" " + std::string(b)).find(" " + std::string(word) + " ") != std::string::npos)
+      return true;
+    a.remove_prefix(std::min(end + 1, a.size()));
+  }
+  return false;
+}
+
+std::string participants_of(const json::object& record) {
+  std::string all;
+  const auto add = [&all](const Person& p) {
+    if (!p.email.empty()) all += p.email + " ";
+  };
+  if (const auto* from = record.if_contains("from")) add(person_of(*from));
+  for (const char* member : {"to", "cc"}) {
+    for (const auto& p : people_of(record, member)) add(p);
+  }
+  return all;
+}
+
+// Reply prefixes and lists' marks taken away, as one key.
+std::string subject_key(std::string_view subject) {
+  auto key = content::name_key(mail::base_subject(subject));
+  return key.size() < kMinSubjectKeyBytes ? std::string() : key;
+}
+
+std::string importance_of(const json::object& record) {
+  const auto* headers = get_object(record, "headers");
+  if (headers == nullptr) return "normal";
+  const auto first = [&](const char* name) {
+    const auto* values = get_array(*headers, name);
+    return values == nullptr || values->empty() || !values->front().is_string()
+               ? std::string()
+               : std::string(values->front().get_string());
+  };
+  const std::string said = first("importance") + first("x-priority") + first("priority");
+  if (said.empty()) return "normal";
+  const char c = said.front();
+  if (c == '1' || c == '2' || c == 'h' || c == 'H' || c == 'u' || c == 'U') return "high";
+  if (c == '4' || c == '5' || c == 'l' || c == 'L') return "low";
+  return "normal";
+}
+
+// The attachments as the shard names them, and the documents they become.
+json::array take_attachments(const json::object& record, const std::string& id, Understood& out) {
+  json::array attachments;
+  const auto* list = get_array(record, "attachments");
+  if (list == nullptr) return attachments;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const auto& a = (*list)[i].get_object();
+    json::object shown{{"name", string_or(a, "name")},
+                       {"mimeType", string_or(a, "mimeType")},
+                       {"size", int_or(a, "size", 0)},
+                       {"sha256", string_or(a, "sha256")}};
+    // A signature's logo is no document.
+    const bool picture_in_text =
+        bool_or(a, "inline", false) && string_or(a, "mimeType").starts_with("image/");
+    const auto blob = string_or(a, "blobUrl");
+    if (!blob.empty() && !picture_in_text) {
+      const std::string document_id = fmt::format("{}/{}", id, i + 1);
+      shown["documentId"] = document_id;
+      out.documents.push_back(
+          {{"key", document_id},
+           {"documentId", document_id},
+           {"url", fmt::format("email:{}", document_id)},
+           {"blobUrl", blob},
+           {"sha256", string_or(a, "sha256")},
+           {"mimeType", string_or(a, "mimeType")},
+           {"size", int_or(a, "size", 0)},
+           {"title", string_or(a, "name")},
+           {"modifiedAt", string_or(record, "sentAt").empty() ? json::value(nullptr)
+                                                              : json::value(string_or(record, "sentAt"))},
+           {"modifiedBy", record.contains("from") && record.at("from").is_object()
+                              ? string_or(record.at("from").get_object(), "email")
+                              : ""},
+           {"metadata",
+            {{"parentType", model::type::kEmail},
+             {"parentKey", id},
+             {"path", string_or(a, "name")},
+             {"parentFolder", ""}}}});
+    }
+    attachments.push_back(std::move(shown));
+  }
+  return attachments;
+}
+
+void take_invitation(const json::object& record, const std::string& id, Understood& out) {
+  const auto* calendar = get_object(record, "calendar");
+  const auto* events = calendar == nullptr ? nullptr : get_array(*calendar, "events");
+  if (events == nullptr) return;
+  for (const auto& event : *events) {
+    auto entry = connectors::event_record(event.get_object(), string_or(*calendar, "method"));
+    if (string_or(entry, "key").empty()) continue;
+    entry["parent"] = json::object{{"type", model::type::kEmail}, {"key", id}};
+    out.events.push_back(std::move(entry));
+  }
+}
+
+}  // namespace
+
+Result<std::string> EmailReader::stored_thread(const RecordContext& context, std::string_view kind,
+                                               std::string_view key) {
+  CASTIEL_ASSIGN(const auto found, context.reader.aliases(kind, key));
+  if (found.empty()) return std::string();
+  CASTIEL_ASSIGN(const auto shard, context.reader.shard(found.front().shard));
+  if (!shard) return std::string();
+  const auto data = parse_json(shard->data);
+  return data && data->is_object() ? string_or(data->get_object(), "threadId") : std::string();
+}
+
+Result<std::string> EmailReader::thread_by_subject(const RecordContext& context, const std::string& key,
+                                                   Timestamp sent_at, const std::string& participants) {
+  std::string thread;
+  Timestamp nearest;
+  const auto consider = [&](const std::string& candidate, Timestamp at, std::string_view who) {
+    if (candidate.empty() || at > sent_at || sent_at - at > kSubjectDays || !share_a_word(participants, who))
+      return;
+    if (!thread.empty() && at < nearest) return;
+    thread = candidate;
+    nearest = at;
+  };
+  const auto [from, to] = thread_of_subject_.equal_range(key);
+  for (auto it = from; it != to; ++it)
+    consider(it->second.thread, it->second.sent_at, it->second.participants);
+  CASTIEL_ASSIGN(const auto found, context.reader.aliases("mail:subject", key));
+  for (std::size_t i = 0; i < std::min(found.size(), kMaxSameSubject); ++i) {
+    CASTIEL_ASSIGN(const auto shard, context.reader.shard(found[found.size() - 1 - i].shard));
+    const auto data = shard ? parse_json(shard->data) : parse_json("{}");
+    if (!data || !data->is_object()) continue;
+    const auto& o = data->get_object();
+    const auto at = parse_timestamp(string_or(o, "sentAt"));
+    if (at) consider(string_or(o, "threadId"), *at, participants_of(o));
+  }
+  return thread;
+}
+
+// The thread of the nearest mail it answers; else of a mail that already answered it; else, for an answer
+// without references, of a mail with its subject and people; else its own.
+Result<std::string> EmailReader::thread_of(const json::object& record, const RecordContext& context,
+                                           Timestamp sent_at, const std::string& participants) {
+  const std::string id = string_or(record, "emailId"), said = string_or(record, "threadId", id);
+  const auto references = references_of(record);
+  for (const auto& reference : references) {
+    if (const auto it = thread_of_id_.find(reference); it != thread_of_id_.end()) return it->second;
+    CASTIEL_ASSIGN(auto thread, stored_thread(context, "mail:id", reference));
+    if (!thread.empty()) return thread;
+  }
+  if (const auto it = thread_of_reference_.find(id); it != thread_of_reference_.end()) return it->second;
+  CASTIEL_ASSIGN(auto thread, stored_thread(context, "mail:reference", id));
+  if (!thread.empty()) return thread;
+  const auto subject = string_or(record, "subject");
+  if (references.empty() && mail::is_reply_subject(subject)) {
+    if (const auto key = subject_key(subject); !key.empty()) {
+      CASTIEL_ASSIGN(thread, thread_by_subject(context, key, sent_at, participants));
+      if (!thread.empty()) return thread;
+    }
+  }
+  return said;
+}
+
+Result<Understood> EmailReader::read(const json::object& record, const RecordContext& context) {
+  Understood out;
+  out.external_id = string_or(record, "emailId");
+  out.type = model::type::kEmail;
+  if (out.external_id.empty()) return permanent("missing_id", "the mail has no id");
+  const auto sent = parse_timestamp(string_or(record, "sentAt"));
+  out.dated = sent.has_value();
+  out.version = sent ? *sent : context.observed_at;
+  out.identity = {"from", "subject", "sentAt"};
+
+  auto mail = mail::analyse_message(structure_of(record), {out.version, context.time_zone});
+  const std::string participants = participants_of(record);
+  CASTIEL_ASSIGN(const auto thread, thread_of(record, context, out.version, participants));
+  const auto references = references_of(record);
+  const std::string parent = references.empty() ? "" : references.front();
+  const std::string subject = string_or(record, "subject"), own_words = string_or(mail, "replyText");
+  const std::string mail_class = string_or(mail, "class");
+
+  const auto from = record.contains("from") ? person_of(record.at("from")) : Person();
+  const auto to = people_of(record, "to"), cc = people_of(record, "cc"), bcc = people_of(record, "bcc");
+  auto attachments = take_attachments(record, out.external_id, out);
+  take_invitation(record, out.external_id, out);
+  json::object metadata{{"hasAttachments", !attachments.empty()},
+                        {"isReply", !parent.empty() || mail::is_reply_subject(subject)},
+                        {"reactionCount", 0},
+                        {"importance", importance_of(record)}};
+  json::array topics;
+  if (mail_class == "person") {
+    for (const auto& topic : content::text::topics(own_words)) topics.push_back(json::value(topic));
+  }
+  const auto take = [&mail](const char* name) {
+    auto* value = mail.if_contains(name);
+    return value == nullptr ? json::value(nullptr) : std::move(*value);
+  };
+  const auto text_or_null = [&record](const char* name) {
+    const auto value = string_or(record, name);
+    return value.empty() ? json::value(nullptr) : json::value(value);
+  };
+  out.said = {
+      {"emailId", out.external_id},
+      {"threadId", thread},
+      {"class", mail_class},
+      {"sentiment", mail.contains("sentiment") && mail.at("sentiment").is_number() ? mail.at("sentiment")
+                                                                                   : json::value(0.0)},
+      {"actionItems",
+       get_array(mail, "actionItems") != nullptr ? mail.at("actionItems") : json::value(json::array())},
+      {"linkedOpportunities", json::array()},
+      {"linkedContacts", json::array()}};
+  std::vector<Person> everybody{from};
+  everybody.insert(everybody.end(), to.begin(), to.end());
+  everybody.insert(everybody.end(), cc.begin(), cc.end());
+  for (const auto& item : out.said["actionItems"].get_array()) {
+    TaskSeed task{item.get_object(), "", "", ""};
+    if (const auto* owner = find_person(everybody, string_or(task.item, "owner"))) {
+      task.owner_email = owner->email;
+      task.owner_side = side_of(*owner, context.own);
+    }
+    if (const auto* place = get_object(task.item, "evidence")) {
+      task.sentence =
+          std::string(content::text::slice(own_words, {static_cast<std::size_t>(int_or(*place, "start", 0)),
+                                                       static_cast<std::size_t>(int_or(*place, "end", 0))}));
+    }
+    out.tasks.push_back(std::move(task));
+  }
+  out.data = {{"communicationType", "email"},
+              {"messageId", out.external_id},
+              {"threadId", thread},
+              {"parentMessageId", parent},
+              {"from", to_json(from)},
+              {"to", to_json(to)},
+              {"cc", to_json(cc)},
+              {"bcc", to_json(bcc)},
+              {"subject", subject},
+              {"body", string_or(record, "body")},
+              {"bodyPlainText", own_words},
+              {"quotedText", take("quotedText")},
+              {"signature", take("signature")},
+              {"forwarded", take("forwarded")},
+              {"sentiment", take("sentiment")},
+              {"topics", std::move(topics)},
+              {"language", take("language")},
+              {"class", mail_class},
+              {"classReason", take("classReason")},
+              {"type", take("type")},
+              {"actionItems", take("actionItems")},
+              {"entities", take("entities")},
+              {"attachments", std::move(attachments)},
+              {"channel", nullptr},
+              {"metadata", std::move(metadata)},
+              {"sentAt", text_or_null("sentAt")},
+              {"receivedAt", text_or_null("receivedAt")}};
+
+  out.aliases.emplace_back("mail:id", out.external_id);
+  for (const auto& reference : references) out.aliases.emplace_back("mail:reference", reference);
+  const auto key = subject_key(subject);
+  if (!key.empty()) out.aliases.emplace_back("mail:subject", key);
+  thread_of_id_[out.external_id] = thread;
+  for (const auto& reference : references) thread_of_reference_.try_emplace(reference, thread);
+  if (!key.empty()) thread_of_subject_.emplace(key, Membership{thread, out.version, participants});
+  return out;
+}
+
+}  // namespace castiel::processing
