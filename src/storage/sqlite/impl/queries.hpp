@@ -490,6 +490,12 @@ class Queries : public Base {
         [](const Statement& row) { return ShardId(row.str(0)); });
   }
 
+  Result<std::vector<Footprint>> footprints(const ShardId& shard) const override {
+    return collect<Footprint>(
+        query(db(), "SELECT kind, key FROM footprint WHERE tenant=? AND shard_id=?", t(), shard.str()),
+        [](const Statement& row) { return Footprint{row.str(0), row.str(1)}; });
+  }
+
   Result<SearchAnswer> search(const SearchQuery& q) const override { return full_text_search(db(), t(), q); }
   Result<std::vector<SearchChunk>> chunks(const ShardId& shard) const override {
     return read_chunks(db(), t(), shard);
