@@ -84,6 +84,8 @@ inline constexpr Setting<Duration> kRetryFirst{"retry.first"};
 inline constexpr Setting<Duration> kRetryLongest{"retry.longest"};
 inline constexpr Setting<std::int64_t> kWorkersDataRaw{"workers.data_raw"};
 inline constexpr Setting<std::int64_t> kWorkersRelations{"workers.relations"};
+inline constexpr Setting<std::int64_t> kWorkersLinking{"workers.linking"};
+inline constexpr Setting<std::int64_t> kWorkersSearch{"workers.search"};
 inline constexpr Setting<std::int64_t> kWorkersAnalytics{"workers.analytics"};
 inline constexpr Setting<std::string> kTimezone{"tenant.timezone"};
 inline constexpr Setting<std::int64_t> kFiscalYearStartMonth{"tenant.fiscal_year_start_month"};
