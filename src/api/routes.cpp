@@ -193,6 +193,11 @@ json::object schemas() {
       "A stored entity", {"tenant", "type", "id", "externalId", "integration", "version", "data", "source",
                           "correlationId", "createdAt", "updatedAt", "deletedAt"});
   all["ShardList"] = list_schema(reference("Shard"));
+  all["Link"] =
+      object_schema("A link from content to an account, contact or opportunity",
+                    {"id", "sourceType", "sourceId", "targetType", "targetId", "strategy", "confidence",
+                     "status", "reason", "evidence", "createdBy", "createdAt", "lastVerifiedAt"});
+  all["SearchAnswer"] = object_schema("What was found", {"query", "mode", "total", "items"});
   all["Import"] = object_schema(
       "An import", {"correlationId", "tenant", "status", "startedAt", "files", "records", "problems"});
   all["ImportList"] = list_schema(reference("Import"));

@@ -6,11 +6,13 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "intelligence/deal_book.hpp"
 #include "messaging/broker.hpp"
+#include "messaging/publisher.hpp"
 #include "storage/store.hpp"
 #include "sync/import_service.hpp"
 #include "telemetry/metrics.hpp"
@@ -44,6 +46,9 @@ struct Services {
   tenancy::TenantSettings& settings;
   // Nothing in a process that runs no imports in the background: POST /imports is refused there.
   sync::ImportService* imports = nullptr;
+  const messaging::Publisher* publisher = nullptr;  // nothing: links cannot be decided about here
+  // The tenant's own mail domains, as set.
+  std::function<std::vector<std::string>(const storage::Reader&)> mail_domains{};
   telemetry::Metrics* metrics = nullptr;
   LiveFeed* live = nullptr;  // nothing: GET /live is refused
   // The tenant's time zone, currency and the like, as a start for an import's options.

@@ -9,6 +9,7 @@
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
+#include "linking/link_handler.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
 #include "processing/calendar/event_reader.hpp"
@@ -19,6 +20,7 @@
 #include "processing/crm/relations_handler.hpp"
 #include "processing/documents/document_reader.hpp"
 #include "processing/meetings/meeting_reader.hpp"
+#include "search/index_handler.hpp"
 #include "storage/blobs/folder_blobs.hpp"
 #include "tenancy/retention.hpp"
 
@@ -128,6 +130,8 @@ struct Program::Parts {
   std::unique_ptr<processing::CrmHandler> crm;
   std::unique_ptr<processing::RelationsHandler> relations;
   std::unique_ptr<processing::ContentHandler> communications, documents, meetings, events;
+  std::unique_ptr<search::IndexHandler> index;
+  std::unique_ptr<linking::LinkHandler> links;
   std::unique_ptr<intelligence::RiskHandler> risk;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
@@ -190,6 +194,11 @@ Result<> Program::Parts::build() {
 
   crm = std::make_unique<processing::CrmHandler>(*clock, ids);
   relations = std::make_unique<processing::RelationsHandler>();
+  index = std::make_unique<search::IndexHandler>();
+  const auto mail_domains = [this](const storage::Reader& reader) {
+    return settings_of(reader.tenant()).get(settings::kMailDomains);
+  };
+  links = std::make_unique<linking::LinkHandler>(*clock, ids, mail_domains);
   risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
   workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
   const auto& roles = options.roles;
@@ -198,6 +207,11 @@ Result<> Program::Parts::build() {
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kRelations, {std::string(event::kImportRead)}),
                            *relations, roles.processing, settings.get(settings::kWorkersRelations)));
   CASTIEL_TRY(add_content_stages());
+  CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kSearchIndex, search::IndexHandler::patterns()),
+                           *index, roles.processing, settings.get(settings::kWorkersSearch)));
+  CASTIEL_TRY(
+      add_consumer(consumer_options(settings, queue::kEntityLinking, linking::LinkHandler::patterns()),
+                   *links, roles.linking, settings.get(settings::kWorkersLinking)));
   CASTIEL_TRY(add_consumer(
       consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
       roles.intelligence, settings.get(settings::kWorkersAnalytics)));
@@ -208,6 +222,8 @@ Result<> Program::Parts::build() {
                                                               .clock = *clock,
                                                               .ids = ids,
                                                               .settings = *tenant_settings});
+  services->publisher = publisher.get();
+  services->mail_domains = mail_domains;
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {
     return workers->running() ? workers->threads_of(name) : 0;

@@ -135,6 +135,10 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "Consumers that map raw data to shards."),
     global_number("workers.relations", integer, "1", "threads", "1", "64",
                   "Consumers that resolve relations between shards."),
+    global_number("workers.linking", integer, "1", "threads", "1", "64",
+                  "Consumers that link content to accounts, contacts and deals."),
+    global_number("workers.search", integer, "1", "threads", "1", "64",
+                  "Consumers that feed the full-text index."),
     global_number("workers.analytics", integer, "1", "threads", "1", "64", "Consumers that assess deals."),
 
     global_number("workers.communications", integer, "1", "threads", "1", "64",

@@ -92,6 +92,8 @@ inline constexpr Setting<Duration> kRetentionEvery{"retention.every"};
 inline constexpr Setting<std::int64_t> kRetentionBatchRows{"retention.batch_rows"};
 inline constexpr Setting<std::int64_t> kWorkersDataRaw{"workers.data_raw"};
 inline constexpr Setting<std::int64_t> kWorkersRelations{"workers.relations"};
+inline constexpr Setting<std::int64_t> kWorkersLinking{"workers.linking"};
+inline constexpr Setting<std::int64_t> kWorkersSearch{"workers.search"};
 inline constexpr Setting<std::int64_t> kWorkersAnalytics{"workers.analytics"};
 inline constexpr Setting<std::int64_t> kWorkersCommunications{"workers.communications"};
 inline constexpr Setting<std::int64_t> kWorkersDocuments{"workers.documents"};

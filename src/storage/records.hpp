@@ -172,6 +172,97 @@ struct KeptSince {
   Timestamp dead_letters;  // replayed or purged before
 };
 
+// That a content shard (mail, message, document, meeting, event) is about an account, a contact or an
+// opportunity.
+struct Link {
+  std::string id;
+  ShardId from;
+  std::string from_type;
+  ShardId to;
+  std::string to_type;
+  std::string strategy;         // explicit, participant, content, temporal, vector, user
+  int confidence = 0;           // 0 to 100
+  std::string status;           // attached, suggested, rejected, ignored
+  std::string reason;           // for a person
+  std::string evidence = "[]";  // JSON array text: {"field","text","start","end"}, offsets in code points
+  std::string created_by;       // "linking" or who made it
+  Timestamp created_at;
+  Timestamp last_verified_at;
+  std::string decided_by;  // a person who approved, rejected or made it; empty: nobody yet
+  CorrelationId correlation;
+};
+
+struct LinkQuery {
+  std::string status;   // empty: all but ignored
+  ShardId from;         // empty: any
+  ShardId to;           // empty: any
+  std::string to_type;  // empty: any
+  std::string after;    // links with a greater id follow; ids are time-ordered
+  std::size_t limit = 500;
+};
+
+// Decisions of people about one strategy's links.
+struct LinkFeedback {
+  std::string strategy;
+  std::int64_t approved = 0;
+  std::int64_t rejected = 0;
+};
+
+// One outside person and our own side in one mail, message or meeting.
+struct Interaction {
+  std::string person;  // address, lower case
+  Timestamp at;
+  ShardId shard;
+  std::string own;        // the address of our side, empty when unknown
+  std::string type;       // mail, chat, meeting, call, automatic
+  std::string direction;  // inbound, outbound; both for meetings
+  int size = 1;           // recipients or participants
+};
+
+// A key under which a content shard is found again.
+struct Footprint {
+  std::string kind;  // person, domain, thread, channel, file
+  std::string key;
+  auto operator<=>(const Footprint&) const = default;
+};
+
+// A piece of a shard's text in the full-text index: a page, a slide, a part of a transcript, a mail.
+struct SearchChunk {
+  ShardId shard;
+  std::string type;  // of the shard
+  int ordinal = 0;
+  Timestamp at;
+  std::string locator =
+      "{}";  // JSON object text: {"page"|"slide"|"segment"|"minute"|"message", "start", "end"}
+  std::string title;
+  std::string text;
+};
+
+struct SearchTerm {
+  std::string text;     // as typed; several words are a phrase
+  bool prefix = false;  // the last word may go on
+};
+
+struct SearchQuery {
+  std::vector<SearchTerm> terms;  // at most kMaxSearchTerms count
+  bool all = false;               // every term has to be there; else any, best first
+  std::string type;               // only of this shard type; empty: all
+  std::size_t limit = 20;
+};
+inline constexpr std::size_t kMaxSearchTerms = 32;
+
+struct SearchHit {
+  SearchChunk chunk;
+  double score = 0;     // BM25 over this tenant's texts alone, higher is better
+  std::string snippet;  // a part of the text; matched words between kMarkStart and kMarkEnd
+};
+inline constexpr char kMarkStart = '\x01', kMarkEnd = '\x02';
+
+struct SearchAnswer {
+  std::vector<SearchHit> hits;  // best first
+  std::int64_t total = 0;       // chunks that match
+};
+
 struct TenantInfo {
   TenantId tenant;
   Timestamp created_at;

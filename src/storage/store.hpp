@@ -91,6 +91,26 @@ class Reader {
   // Grows with every committed change of the tenant's shards, history or relations.
   virtual Result<std::int64_t> data_version() const = 0;
 
+  // Grows with every committed change of CRM shards, their names or relations; content leaves it alone.
+  virtual Result<std::int64_t> directory_version() const = 0;
+
+  virtual Result<std::vector<Link>> links(const LinkQuery& query) const = 0;  // in id order
+  virtual Result<std::optional<Link>> link(std::string_view id) const = 0;
+  virtual Result<std::vector<LinkFeedback>> link_feedback() const = 0;
+  // Newest first.
+  virtual Result<std::vector<Interaction>> interactions(std::string_view person, std::size_t limit) const = 0;
+  // Content shards with this key, in id order.
+  virtual Result<std::vector<ShardId>> shards_with(const Footprint& footprint, std::size_t limit) const = 0;
+  virtual Result<std::vector<Footprint>> footprints(const ShardId& shard) const = 0;
+  // Only texts of this tenant are looked at, and only they count in the scores. Words match whatever their
+  // case, accents and (English) endings. No text of a term is ever syntax.
+  virtual Result<SearchAnswer> search(const SearchQuery& query) const = 0;
+  virtual Result<std::vector<SearchChunk>> chunks(const ShardId& shard) const = 0;
+  virtual Result<std::int64_t> chunk_count() const = 0;
+
+  // Since when the oldest message or parked record of a queue waits; nothing when the queue is empty.
+  virtual Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const = 0;
+
   virtual Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const = 0;
   virtual Result<bool> any_parked(std::string_view queue) const = 0;
   virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
@@ -154,6 +174,17 @@ class Transaction : public Reader {
   // its last removal may be of more rows: all its counters and problems.
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> prune(const KeptSince& since,
                                                                           std::int64_t max_rows) = 0;
+
+  // Inserts, or replaces the link of the same two shards; its id and time of creation stay. One that a person
+  // decided is only replaced by another decision.
+  virtual Result<> put_links(std::span<const Link> links) = 0;
+  // Removes the link unless a person decided it.
+  virtual Result<> drop_link(std::string_view id) = 0;
+  virtual Result<> add_link_feedback(const LinkFeedback& feedback) = 0;  // adds to the counts
+  // These three replace what the shard had.
+  virtual Result<> put_interactions(const ShardId& shard, std::span<const Interaction> interactions) = 0;
+  virtual Result<> put_footprints(const ShardId& shard, std::span<const Footprint> footprints) = 0;
+  virtual Result<> put_chunks(const ShardId& shard, std::span<const SearchChunk> chunks) = 0;
 
   static constexpr std::int64_t kMaxProblems = 10'000;
 };

@@ -146,6 +146,25 @@ void print_flat(const json::object& o) {
   fmt::print("{}\n", line);
 }
 
+void print_items(const json::object& page) {
+  const auto* items = get_array(page, "items");
+  for (std::size_t i = 0; items != nullptr && i < items->size(); ++i) {
+    if ((*items)[i].is_object()) print_flat((*items)[i].get_object());
+  }
+}
+
+void print_found(const json::object& answer) {
+  const auto* items = get_array(answer, "items");
+  for (std::size_t i = 0; items != nullptr && i < items->size(); ++i) {
+    const auto& hit = (*items)[i].get_object();
+    const auto* where = get_object(hit, "locator");
+    fmt::print("{}  {}{}{}\n    {}\n", string_or(hit, "date").substr(0, 10), fit(string_or(hit, "type"), 12),
+               fit(string_or(hit, "title"), 60), where == nullptr ? "" : json::serialize(*where),
+               string_or(hit, "snippet"));
+  }
+  fmt::print("{} found by {}\n", int_or(answer, "total", 0), string_or(answer, "mode"));
+}
+
 struct Query {
   std::string operation;
   Arguments arguments;
@@ -285,6 +304,40 @@ void add_queries(Cli& cli) {
       .option("--queue", "queue", "only of this queue");
   add_query(cli, *dlq, "purge", "drop one for good", {"dlq.purge", {}, false, print_flat}, false)
       .option("id", "id", "the dead letter's id", true);
+
+  auto* links = cli.app.add_subcommand("links", "what content is linked to: list, approve, reject, retarget");
+  links->footer(
+      "Examples:\n  castiel links list --tenant acme --status suggested\n  castiel links approve 01J… "
+      "--tenant "
+      "acme\n  castiel links retarget 01J… --to 01K… --tenant acme");
+  links->require_subcommand(1);
+  add_query(cli, *links, "list", "links with their reasons", {"links", {}, true, print_flat})
+      .option("--status", "status", "attached, suggested, rejected or ignored")
+      .option("--source", "source", "only of this content")
+      .option("--target", "target", "only to this shard");
+  add_query(cli, *links, "approve", "the link is right", {"links.approve", {}, false, print_flat})
+      .option("id,--id", "id", "the link's id", true);
+  add_query(cli, *links, "reject", "the link is wrong", {"links.reject", {}, false, print_flat})
+      .option("id,--id", "id", "the link's id", true);
+  add_query(cli, *links, "retarget", "the content belongs to another shard",
+            {"links.retarget", {}, false, print_flat})
+      .option("id,--id", "id", "the link's id", true)
+      .option("--to,--target", "target", "id of an account, contact or opportunity", true);
+
+  add_query(cli, cli.app, "people", "who has to do with a deal, strongest tie first",
+            {"people", {}, false, print_items})
+      .option("id,--id", "id", "the deal's id", true)
+      .option("--as-of", "asOf", "date to look from, YYYY-MM-DD");
+
+  auto search = add_query(cli, cli.app, "search", "search in all texts, with the places found",
+                          {"search", {}, false, print_found});
+  search.option("query", "q", "words, \"phrases\" and begin*nings", true)
+      .option("--mode", "mode", "hybrid (default), keyword or vector")
+      .option("--type", "type", "only in shards of this type")
+      .option("--limit", "limit", "at most this many places");
+  search.app->footer(
+      "Examples:\n  castiel search --tenant acme 'renewal discount'\n  castiel search --tenant acme "
+      "'\"data processing\" agree*' --limit 20 --json");
 
   add_query(cli, cli.app, "queues", "what waits in the queues", {"queues", {}, true, print_flat}, false);
   add_query(cli, cli.app, "imports", "the imports of a tenant", {"imports", {}, true, print_flat});

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "storage/sqlite/impl/full_text.hpp"
 #include "storage/sqlite/impl/migrations.hpp"
 #include "storage/sqlite/impl/queries.hpp"
 #include "storage/sqlite/impl/transaction.hpp"
@@ -266,11 +267,12 @@ Result<> SqliteStore::create_tenant(const TenantId& tenant, Deadline deadline) {
 }
 
 std::vector<std::string> SqliteStore::tenant_tables() {
-  return {"shard",      "shard_version",    "field_change", "alias",         "same_as",
-          "relation",   "relation_segment", "inbox",        "outbox",        "queued",
-          "parked_key", "parked_record",    "dead_letter",  "ledger",        "flow_entry",
-          "problem",    "insight",          "import_run",   "imported_file", "sync_cursor",
-          "audit",      "tenant_setting",   "tenant"};
+  return {"shard",      "shard_version",    "field_change",  "alias",         "same_as",
+          "relation",   "relation_segment", "inbox",         "outbox",        "queued",
+          "parked_key", "parked_record",    "dead_letter",   "ledger",        "flow_entry",
+          "problem",    "insight",          "import_run",    "imported_file", "sync_cursor",
+          "audit",      "tenant_setting",   "link",          "link_feedback", "interaction",
+          "footprint",  "search_chunk",     "search_tenant", "tenant"};
 }
 
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant,
@@ -294,6 +296,7 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_ten
                                        -row.integer(2), {},     true};
                    }));
     std::vector<std::pair<std::string, std::int64_t>> counts;
+    CASTIEL_TRY(erase_full_text(db, tenant.str()));
     for (const auto& [table, sql] : kStatements) {
       CASTIEL_TRY(run(db, sql.c_str(), tenant.str()));
       counts.emplace_back(table, sqlite3_changes64(db.handle()));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "storage/sqlite/impl/full_text.hpp"
+
 namespace castiel::storage::sqlite {
 
 Error to_error(sqlite3* db, int code, std::string_view doing) {
@@ -73,6 +75,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mo
   std::unique_ptr<Connection> connection(new Connection(db));
   if (code != SQLITE_OK) return std::unexpected(to_error(db, code, "opening " + path));
   sqlite3_busy_timeout(db, 5'000);
+  CASTIEL_TRY(register_full_text(db));
   return connection;
 }
 

@@ -2,6 +2,7 @@
 // The read side of Reader and Transaction over one connection; Base is either.
 
 #include "storage/sqlite/impl/connection.hpp"
+#include "storage/sqlite/impl/full_text.hpp"
 #include "storage/store.hpp"
 
 namespace castiel::storage::sqlite {
@@ -79,6 +80,29 @@ inline DeadLetter read_dead_letter(const Statement& row) {
   letter.errors = failures_from_json(row.text(12));
   letter.payload = row.str(13);
   return letter;
+}
+
+inline constexpr char kLinkColumns[] =
+    "SELECT id, from_id, from_type, to_id, to_type, strategy, confidence, status, reason, evidence, "
+    "created_by,"
+    " created_at, last_verified_at, decided_by, correlation FROM link ";
+
+inline Link read_link(const Statement& row) {
+  return {row.str(0),
+          ShardId(row.str(1)),
+          row.str(2),
+          ShardId(row.str(3)),
+          row.str(4),
+          row.str(5),
+          static_cast<int>(row.integer(6)),
+          row.str(7),
+          row.str(8),
+          row.str(9),
+          row.str(10),
+          row.time(11),
+          row.time(12),
+          row.str(13),
+          CorrelationId(row.str(14))};
 }
 
 // Runs a prepared and bound query, turning each row into a T.
@@ -399,6 +423,99 @@ class Queries : public Base {
     return version->value_or(0);
   }
 
+  Result<std::int64_t> directory_version() const override {
+    return number(query(db(), "SELECT directory_version FROM tenant WHERE tenant=?", t()));
+  }
+
+  Result<std::vector<Link>> links(const LinkQuery& q) const override {
+    const auto limit = static_cast<std::int64_t>(q.limit);
+    if (!q.from.empty()) {
+      static const std::string sql =
+          std::string(kLinkColumns) +
+          "WHERE tenant=?1 AND from_id=?2 AND (?3='' OR to_id=?3) AND (CASE ?4 WHEN '' THEN "
+          "status<>'ignored' ELSE "
+          "status=?4 END) AND (?5='' OR to_type=?5) AND id>?6 ORDER BY id LIMIT ?7";
+      return collect<Link>(
+          query(db(), sql.c_str(), t(), q.from.str(), q.to.str(), q.status, q.to_type, q.after, limit),
+          read_link);
+    }
+    if (!q.to.empty()) {
+      static const std::string sql =
+          std::string(kLinkColumns) +
+          "WHERE tenant=?1 AND to_id=?2 AND (CASE ?3 WHEN '' THEN status<>'ignored' ELSE "
+          "status=?3 END) AND (?4='' OR to_type=?4) AND id>?5 ORDER BY id LIMIT ?6";
+      return collect<Link>(query(db(), sql.c_str(), t(), q.to.str(), q.status, q.to_type, q.after, limit),
+                           read_link);
+    }
+    static const std::string sql = std::string(kLinkColumns) +
+                                   "INDEXED BY link_id WHERE tenant=?1 AND (CASE ?2 WHEN '' THEN "
+                                   "status<>'ignored' ELSE status=?2 END) AND "
+                                   "(?3='' OR to_type=?3) AND id>?4 ORDER BY id LIMIT ?5";
+    return collect<Link>(query(db(), sql.c_str(), t(), q.status, q.to_type, q.after, limit), read_link);
+  }
+
+  Result<std::optional<Link>> link(std::string_view id) const override {
+    static const std::string sql = std::string(kLinkColumns) + "WHERE tenant=? AND id=?";
+    return first<Link>(query(db(), sql.c_str(), t(), id), read_link);
+  }
+
+  Result<std::vector<LinkFeedback>> link_feedback() const override {
+    return collect<LinkFeedback>(
+        query(db(), "SELECT strategy, approved, rejected FROM link_feedback WHERE tenant=?", t()),
+        [](const Statement& row) { return LinkFeedback{row.str(0), row.integer(1), row.integer(2)}; });
+  }
+
+  Result<std::vector<Interaction>> interactions(std::string_view person, std::size_t limit) const override {
+    return collect<Interaction>(
+        query(db(),
+              "SELECT person, at, shard_id, own, type, direction, size FROM interaction"
+              " WHERE tenant=? AND person=? ORDER BY at DESC, shard_id LIMIT ?",
+              t(), person, static_cast<std::int64_t>(limit)),
+        [](const Statement& row) {
+          return Interaction{row.str(0),
+                             row.time(1),
+                             ShardId(row.str(2)),
+                             row.str(3),
+                             row.str(4),
+                             row.str(5),
+                             static_cast<int>(row.integer(6))};
+        });
+  }
+
+  Result<std::vector<ShardId>> shards_with(const Footprint& f, std::size_t limit) const override {
+    return collect<ShardId>(
+        query(db(),
+              "SELECT shard_id FROM footprint WHERE tenant=? AND kind=? AND key=? ORDER BY shard_id LIMIT ?",
+              t(), f.kind, f.key, static_cast<std::int64_t>(limit)),
+        [](const Statement& row) { return ShardId(row.str(0)); });
+  }
+
+  Result<std::vector<Footprint>> footprints(const ShardId& shard) const override {
+    return collect<Footprint>(
+        query(db(), "SELECT kind, key FROM footprint WHERE tenant=? AND shard_id=?", t(), shard.str()),
+        [](const Statement& row) { return Footprint{row.str(0), row.str(1)}; });
+  }
+
+  Result<SearchAnswer> search(const SearchQuery& q) const override { return full_text_search(db(), t(), q); }
+  Result<std::vector<SearchChunk>> chunks(const ShardId& shard) const override {
+    return read_chunks(db(), t(), shard);
+  }
+  Result<std::int64_t> chunk_count() const override {
+    return number(query(db(), "SELECT chunks FROM search_tenant WHERE tenant=?", t()));
+  }
+
+  Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
+    auto oldest = first<std::optional<Timestamp>>(
+        query(db(),
+              "SELECT min(since) FROM (SELECT min(enqueued_at) AS since FROM queued WHERE queue=?1 AND "
+              "tenant=?2"
+              " UNION ALL SELECT min(since) FROM parked_key WHERE tenant=?2 AND queue=?1)",
+              queue, t()),
+        [](const Statement& row) { return row.is_null(0) ? std::nullopt : std::optional(row.time(0)); });
+    if (!oldest) return std::unexpected(oldest.error());
+    return oldest->value_or(std::nullopt);
+  }
+
   Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const override {
     return exists(query(db(), "SELECT 1 FROM inbox WHERE tenant=? AND consumer=? AND message_id=?", t(),
                         consumer, message_id));
@@ -440,6 +557,12 @@ class Queries : public Base {
   Connection& db() const { return *connection_; }
   const std::string& t() const { return tenant_.str(); }
 
+  static Result<std::int64_t> number(Result<Statement> statement) {
+    auto value =
+        first<std::int64_t>(std::move(statement), [](const Statement& row) { return row.integer(0); });
+    if (!value) return std::unexpected(value.error());
+    return value->value_or(0);
+  }
   static Result<bool> exists(Result<Statement> statement) {
     if (!statement) return std::unexpected(statement.error());
     return statement->step();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/digest.hpp"
+#include "base/json.hpp"
+#include "model/entity.hpp"
 
 namespace castiel::storage {
 
@@ -51,6 +53,13 @@ std::vector<std::string> Routes::queues_for(const std::string& type) {
   return it->second;
 }
 
+namespace {
+// Alias kinds are "<shard type>:<what>".
+bool is_of_directory(std::string_view alias_kind) {
+  return model::find_entity(alias_kind.substr(0, alias_kind.find(':'))) != nullptr;
+}
+}  // namespace
+
 SqliteTransaction::~SqliteTransaction() {
   if (!finished_) writer_->rollback();
 }
@@ -58,8 +67,12 @@ SqliteTransaction::~SqliteTransaction() {
 Result<> SqliteTransaction::commit() {
   if (finished_) return permanent("store_failed", "the transaction is over already");
   if (failed_) return std::unexpected(*failed_);
-  if (data_changed_)
-    CASTIEL_TRY(write("UPDATE tenant SET data_version = data_version + 1 WHERE tenant=?", t()));
+  if (data_changed_ || directory_changed_) {
+    CASTIEL_TRY(write(
+        "UPDATE tenant SET data_version = data_version + ?, directory_version = directory_version + ? WHERE "
+        "tenant=?",
+        data_changed_, directory_changed_, t()));
+  }
   if (segment_) CASTIEL_TRY(keep_segment());
   finished_ = true;
   return writer_->commit(std::move(lane_changes_));
@@ -69,6 +82,7 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
   data_changed_ = data_changed_ || !writes.empty();
   for (const auto& [shard, expected] : writes) {
     const auto& key = shard.key;
+    directory_changed_ = directory_changed_ || model::find_entity(key.type) != nullptr;
     if (expected == 0) {
       CASTIEL_TRY(write(
           "INSERT OR IGNORE INTO shard (tenant, type, integration, external_id, id, version, source_version, "
@@ -140,6 +154,7 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
               t(), a.kind, a.key, a.integration, a.shard.str()));
     if (sqlite3_changes64(db().handle()) == 0) continue;
     data_changed_ = true;
+    directory_changed_ = directory_changed_ || is_of_directory(a.kind);
     CASTIEL_ASSIGN(const bool waits, anything_waits(a.kind));
     if (!waits) continue;
     // What comes later may answer otherwise for each source: its own shard first, and none when several have
@@ -225,6 +240,7 @@ Result<> SqliteTransaction::put_relations(std::span<const Relation> relations) {
     }
     last = &r.from;
     if (r.kind.empty()) continue;  // only clears
+    directory_changed_ = true;
     CASTIEL_ASSIGN(const auto target, find_target(r));
     if (!target.to) waiting_[r.kind] = true;
     CASTIEL_ASSIGN(const auto segment, next_segment());
@@ -271,6 +287,7 @@ Result<> SqliteTransaction::keep_segment() {
 Result<> SqliteTransaction::resolve_relation(const Relation& r) {
   waiting_.clear();
   data_changed_ = true;
+  directory_changed_ = true;
   return write("UPDATE relation SET to_id=?, how=? WHERE tenant=? AND from_id=? AND role=? AND ordinal=?",
                r.to ? std::optional(r.to->str()) : std::nullopt, r.how, t(), r.from.str(), r.role, r.ordinal);
 }

@@ -60,6 +60,13 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<std::vector<std::pair<std::string, std::int64_t>>> prune(const KeptSince& since,
                                                                   std::int64_t max_rows) override;
 
+  Result<> put_links(std::span<const Link> links) override;
+  Result<> drop_link(std::string_view id) override;
+  Result<> add_link_feedback(const LinkFeedback& feedback) override;
+  Result<> put_interactions(const ShardId& shard, std::span<const Interaction> interactions) override;
+  Result<> put_footprints(const ShardId& shard, std::span<const Footprint> footprints) override;
+  Result<> put_chunks(const ShardId& shard, std::span<const SearchChunk> chunks) override;
+
   // For the embedded broker's rows, which commit with the step.
   Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
                       Timestamp available_at, std::string_view errors);
@@ -98,6 +105,7 @@ class SqliteTransaction final : public Queries<Transaction> {
   SqliteStore::PublishTo publish_to_;
   bool finished_ = false;
   bool data_changed_ = false;
+  bool directory_changed_ = false;
   std::optional<Error> failed_;
   std::vector<LaneChange> lane_changes_;
   std::optional<Segment> segment_;                   // the tenant's last, once a relation was written
