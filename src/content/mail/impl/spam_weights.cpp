@@ -1,10 +1,12 @@
 // Generated: weights of the spam model. Model card:
 //   kind      logistic regression over 8192 hashed buckets (see spam_features.cpp), one signed byte a bucket
-//   trained   on 677 wanted and 347 unwanted mails of 2002 and 2003, mostly English, from the SpamAssassin public
+//   trained   on 677 wanted and 347 unwanted mails of 2002 and 2003, mostly English, from the SpamAssassin
+//   public
 //             corpus as packaged under PDDL-1.0 and CC0-1.0; no text of it is in the weights
 //   measured  in five folds: at the threshold 0.769 of the unwanted and 0 of the wanted mails are above
 //   bias      shifted so that kSpamThreshold (0.9) lies above every wanted mail of the folds, with a margin
-//   limits    old mail, one language: new kinds of spam pass; it is asked only after every rule and never for answers
+//   limits    old mail, one language: new kinds of spam pass; it is asked only after every rule and never for
+//   answers
 #include <array>
 
 #include "content/mail/impl/spam_features.hpp"
