@@ -67,10 +67,14 @@ class Sets {
   std::vector<std::size_t> parent_;
 };
 
-bool share_participant(const ThreadMessage& a, const ThreadMessage& b) {
-  return std::ranges::any_of(a.participants, [&](const std::string& who) {
-    return std::ranges::find(b.participants, who) != b.participants.end();
-  });
+// Whether the later mail is from somebody the earlier one went to, or goes to its sender: an address that
+// both went to may be a mailing list's and says nothing.
+bool answers(const ThreadMessage& later, const ThreadMessage& earlier) {
+  if (later.participants.empty() || earlier.participants.empty()) return false;
+  const auto& from = later.participants.front();
+  const auto& to = earlier.participants.front();
+  return std::ranges::find(earlier.participants, from) != earlier.participants.end() ||
+         std::ranges::find(later.participants, to) != later.participants.end();
 }
 
 // A line of the earlier mail's own words that the later one quotes.
@@ -81,7 +85,8 @@ bool quotes(const ThreadMessage& later, const ThreadMessage& earlier) {
     const auto end = std::min(earlier.own.find('\n', i), earlier.own.size());
     const auto line = trim(std::string_view(earlier.own).substr(i, end - i));
     i = end + 1;
-    if (line.size() < 20) continue;
+    if (line.size() < 20 || std::ranges::count(line, ' ') < 3)
+      continue;  // rules and links of footers are everybody's
     ++looked;
     if (later.quoted.find(line.substr(0, 60)) != std::string::npos) return true;
   }
@@ -137,9 +142,7 @@ std::vector<Thread> group_threads(std::span<const ThreadMessage> messages) {
         const ThreadMessage& earlier = messages[list[k - back]];
         const std::int64_t days = (later.sent_at.micros - earlier.sent_at.micros) / kMicrosPerDay;
         if (days > kSubjectThreadDays) break;
-        const bool bound =
-            quotes(later, earlier) ||
-            (says_reply && (share_participant(later, earlier) || later.participants.size() <= 1));
+        const bool bound = says_reply && (quotes(later, earlier) || answers(later, earlier));
         if (!bound) continue;
         sets.join(list[k], list[k - back]);
         break;
@@ -150,7 +153,10 @@ std::vector<Thread> group_threads(std::span<const ThreadMessage> messages) {
   for (std::size_t i = 0; i < messages.size(); ++i) threads[sets.find(i)].members.push_back(i);
   std::vector<Thread> out;
   for (auto& [root, thread] : threads) {
-    std::ranges::stable_sort(thread.members, {}, [&](std::size_t i) { return messages[i].sent_at; });
+    // A mail without a time comes after those that have one.
+    std::ranges::stable_sort(thread.members, {}, [&](std::size_t i) {
+      return std::pair(messages[i].sent_at.micros == 0, messages[i].sent_at.micros);
+    });
     for (const auto i : thread.members) {
       if (thread.id.empty()) thread.id = messages[i].message_id;
     }
