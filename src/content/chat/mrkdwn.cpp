@@ -79,7 +79,7 @@ PlainText plain_text(std::string_view mrkdwn, const json::object& names) {
       continue;
     }
     const auto close = mrkdwn.find_first_of("<>\n", i + 1);
-    if (close == std::string_view::npos || mrkdwn[close] != '>' || close == i + 1) {
+    if (close == std::string_view::npos || mrkdwn[close] != '>' || close == i + 1 || mrkdwn[i + 1] == ' ') {
       ++i;
       continue;
     }

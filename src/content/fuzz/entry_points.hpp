@@ -11,5 +11,8 @@ void fuzz_jsonl(std::string_view bytes);
 void fuzz_values(std::string_view bytes);
 void fuzz_encoding(std::string_view bytes);
 void fuzz_mail(std::string_view bytes);
+void fuzz_transcript(std::string_view bytes);
+void fuzz_calendar(std::string_view bytes);
+void fuzz_chat(std::string_view bytes);
 
 }  // namespace castiel::content::fuzz

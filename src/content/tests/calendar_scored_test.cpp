@@ -163,7 +163,9 @@ TEST(CalendarData, hostile_files_end_in_time) {
       const auto begin = std::chrono::steady_clock::now();
       const auto parsed =
           parse_calendar(slurp(entry.path()), {make_date(1990, 1, 1), make_date(2100, 1, 1), "UTC"});
-      if (!parsed) EXPECT_FALSE(parsed.error().code.empty());
+      if (!parsed) {
+        EXPECT_FALSE(parsed.error().code.empty());
+      }
       slowest =
           std::max(slowest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
       EXPECT_LT(slowest, 2.0) << entry.path();

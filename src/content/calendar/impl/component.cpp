@@ -109,6 +109,15 @@ class Builder {
   explicit Builder(Parsed& out) : out_(out) {}
 
   void begin(std::string name) {
+    // Events and the like are in nothing but a calendar: what is still open has lost its end.
+    static constexpr std::string_view kTop[] = {"VEVENT",    "VTODO",     "VJOURNAL",
+                                                "VFREEBUSY", "VTIMEZONE", "VCALENDAR"};
+    if (too_deep_ == 0 && std::ranges::find(kTop, name) != std::end(kTop)) {
+      while (!stack_.empty() && stack_.back().name != "VCALENDAR") {
+        warn(fmt::format("{} has no end", stack_.back().name.substr(0, 40)));
+        close();
+      }
+    }
     if (too_deep_ > 0 || stack_.size() >= kMaxDepth || ++components_ > kMaxComponents) {
       if (too_deep_++ == 0) warn("components nested too deep, or too many of them, were left out");
       return;

@@ -143,7 +143,7 @@ struct Search {
 };
 
 std::optional<Candidate> weigh(const json::array& list, std::string_view key) {
-  std::size_t objects = 0, texts = 0, speakers = 0, times = 0, short_texts = 0, bytes = 0;
+  std::size_t objects = 0, texts = 0, speakers = 0, times = 0, all_parts = 0, all_short = 0, bytes = 0;
   for (const auto& item : list) {
     if (objects >= kSampleTurns) break;
     const auto* object = item.if_object();
@@ -152,22 +152,31 @@ std::optional<Candidate> weigh(const json::array& list, std::string_view key) {
     auto text = text_of_turn(*object);
     const json::array* inner = text.empty() ? inner_turns(*object) : nullptr;
     const json::object* timed = object;
+    std::size_t parts = 1, short_parts = count_words(text) <= 1 ? 1 : 0;
     if (inner != nullptr) {
-      for (const auto& one : *inner) text += text_of_turn(one.get_object()) + " ";
+      parts = short_parts = 0;
+      for (const auto& one : *inner) {
+        const auto part = text_of_turn(one.get_object());
+        if (part.empty()) continue;
+        ++parts;
+        short_parts += count_words(part) <= 1 ? 1 : 0;
+        text += part + " ";
+      }
       timed = &(*inner)[0].get_object();
     }
     if (trim(text).empty()) continue;
     ++texts;
     bytes += text.size();
-    short_texts += count_words(text) <= 1 ? 1 : 0;
-    speakers += member(*object, kSpeaker) != nullptr ? 1 : 0;
+    all_parts += parts;
+    all_short += short_parts;
+    speakers += member(*object, kSpeaker) != nullptr || member(*timed, kSpeaker) != nullptr ? 1 : 0;
     times += time_of(*object, kStart) || time_of(*timed, kStart) ? 1 : 0;
   }
   if (texts == 0 || texts * 10 < objects * 6) return std::nullopt;
   const auto share = [&](std::size_t n) { return static_cast<double>(n) / static_cast<double>(texts); };
   if (share(speakers) < 0.5 && share(times) < 0.5) return std::nullopt;
   Candidate out{&list, std::string(key), 1 + share(speakers) + share(times), bytes, false};
-  out.words = texts >= 5 && short_texts * 10 >= texts * 9;
+  out.words = all_parts >= 5 && all_short * 10 >= all_parts * 9;
   if (out.words) out.fit -= 1.5;
   static constexpr std::string_view kUsual[] = {
       "sentences",  "segments", "utterances", "transcript", "monologues",
@@ -364,7 +373,7 @@ struct Vendor {
 };
 
 bool has_key(const json::value& value, std::string_view wanted, std::size_t depth) {
-  if (depth > 5) return false;
+  if (depth > 10) return false;
   if (const auto* object = value.if_object()) {
     if (object->contains(wanted)) return true;
     return std::ranges::any_of(*object,
@@ -417,10 +426,11 @@ json::value without_turns(const json::value& value, const Search& found, std::si
   return value;
 }
 
-void read_head(const json::value& value, std::size_t depth, Draft& draft) {
+void read_head(const json::value& value, const Search& found, std::size_t depth, Draft& draft) {
   if (depth > 4) return;
   if (const auto* list = value.if_array()) {
-    if (!list->empty() && depth > 0) read_head((*list)[0], depth + 1, draft);
+    const bool turns = std::ranges::any_of(found.found, [&](const Candidate& c) { return c.list == list; });
+    if (!list->empty() && depth > 0 && !turns) read_head((*list)[0], found, depth + 1, draft);
     return;
   }
   const auto* object = value.if_object();
@@ -444,7 +454,7 @@ void read_head(const json::value& value, std::size_t depth, Draft& draft) {
     }
   }
   for (const auto& item : *object) {
-    if (item.value().is_structured()) read_head(item.value(), depth + 1, draft);
+    if (item.value().is_structured()) read_head(item.value(), found, depth + 1, draft);
   }
 }
 
@@ -467,7 +477,7 @@ Result<Draft> read_json(std::string_view text) {
   });
   People people;
   read_people(*root, 0, people, draft.participants);
-  read_head(*root, 0, draft);
+  read_head(*root, found, 0, draft);
   if (found.found.empty()) {
     draft.warnings.push_back("the transcript holds no words");
   } else {
