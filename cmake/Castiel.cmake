@@ -38,16 +38,20 @@ pkg_check_modules(TESSERACT REQUIRED IMPORTED_TARGET tesseract lept)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 
-# castiel_module(NAME [DEPS module...] [LIBS library...])
+# castiel_module(NAME [DEPS module...] [LIBS library...] [EXCLUDE folder...])
 #
 # One folder under src/ is one static library `castiel_NAME`, made of the .cpp files at its top
 # and in impl/ and the folders between. testing/ becomes `castiel_NAME_testing` (fakes for other
 # modules' tests) and tests/ becomes the program `NAME_tests`, one ctest per program.
+# Folders in EXCLUDE are left to the module's own CMakeLists.txt.
 function(castiel_module name)
-  cmake_parse_arguments(M "" "" "DEPS;LIBS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(M "" "" "DEPS;LIBS;TEST_LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/src/${name}/(.*/)?(tests|testing|bench|fuzz)/")
   list(FILTER sources EXCLUDE REGEX "/src/${name}/main\\.cpp$")
+  foreach(folder IN LISTS M_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "/src/${name}/${folder}/")
+  endforeach()
   set(libs)
   foreach(dep IN LISTS M_DEPS)
     list(APPEND libs castiel_${dep})
@@ -62,6 +66,9 @@ function(castiel_module name)
   endif()
 
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  foreach(folder IN LISTS M_EXCLUDE)
+    list(FILTER tests EXCLUDE REGEX "/src/${name}/${folder}/")
+  endforeach()
   if(tests)
     add_executable(${name}_tests ${tests})
     target_link_libraries(${name}_tests PRIVATE castiel_${name} GTest::gtest GTest::gmock GTest::gtest_main ${M_TEST_LIBS})

@@ -2,12 +2,22 @@
 
 #include <fmt/format.h>
 
+#include "connectors/files/archive_files.hpp"
+#include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
 #include "linking/link_handler.hpp"
+#include "model/entity.hpp"
 #include "model/event_types.hpp"
+#include "processing/calendar/event_reader.hpp"
+#include "processing/communications/email_reader.hpp"
+#include "processing/communications/message_reader.hpp"
+#include "processing/content/content_handler.hpp"
 #include "processing/crm/crm_handler.hpp"
 #include "processing/crm/relations_handler.hpp"
+#include "processing/documents/document_reader.hpp"
+#include "processing/meetings/meeting_reader.hpp"
 #include "search/index_handler.hpp"
+#include "storage/blobs/folder_blobs.hpp"
 
 namespace castiel::app {
 
@@ -27,6 +37,17 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   options.risk.push_warn_days = static_cast<int>(settings.get(settings::kPushWarnDays));
   options.risk.amount_cut = settings.get(settings::kAmountCut);
   options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
+  return options;
+}
+
+extract::WorkerPoolOptions extractor_options(const SettingValues& settings,
+                                             const std::filesystem::path& programs) {
+  extract::WorkerPoolOptions options;
+  const auto program = settings.get(settings::kExtractProgram);
+  options.program = program == "auto" ? (programs / "castiel-extract").string() : program;
+  options.workers = static_cast<std::size_t>(settings.get(settings::kExtractWorkers));
+  options.time_limit = settings.get(settings::kExtractTimeLimit);
+  options.max_memory_bytes = static_cast<std::uint64_t>(settings.get(settings::kExtractMemory));
   return options;
 }
 
@@ -85,11 +106,15 @@ struct Program::Parts {
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
   std::unique_ptr<tenancy::TenantSettings> tenant_settings;
-  std::unique_ptr<connectors::FileSystem> files = connectors::make_local_file_system();
+  std::unique_ptr<storage::Blobs> blobs;
+  std::unique_ptr<extract::Extractor> extractor;
+  std::unique_ptr<connectors::FileSystem> machine_files = connectors::make_local_file_system();
+  std::unique_ptr<connectors::FileSystem> files;  // with archives as folders
   std::unique_ptr<intelligence::DealBook> deals;
 
   std::unique_ptr<processing::CrmHandler> crm;
   std::unique_ptr<processing::RelationsHandler> relations;
+  std::unique_ptr<processing::ContentHandler> communications, documents, meetings, events;
   std::unique_ptr<search::IndexHandler> index;
   std::unique_ptr<linking::LinkHandler> links;
   std::unique_ptr<intelligence::RiskHandler> risk;
@@ -102,6 +127,7 @@ struct Program::Parts {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
+  Result<> add_content_stages();
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
 };
@@ -144,6 +170,10 @@ Result<> Program::Parts::build() {
   deals = std::make_unique<intelligence::DealBook>(
       *clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
 
+  CASTIEL_ASSIGN(blobs, storage::open_folder_blobs(options.data / "blobs"));
+  extractor = extract::make_worker_pool(extractor_options(settings, options.programs), *clock, options.log);
+  files = std::make_unique<connectors::ArchiveFileSystem>(*machine_files, *extractor, *clock);
+
   crm = std::make_unique<processing::CrmHandler>(*clock, ids);
   relations = std::make_unique<processing::RelationsHandler>();
   index = std::make_unique<search::IndexHandler>();
@@ -158,6 +188,7 @@ Result<> Program::Parts::build() {
                            roles.processing, settings.get(settings::kWorkersDataRaw)));
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kRelations, {std::string(event::kImportRead)}),
                            *relations, roles.processing, settings.get(settings::kWorkersRelations)));
+  CASTIEL_TRY(add_content_stages());
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kSearchIndex, search::IndexHandler::patterns()),
                            *index, roles.processing, settings.get(settings::kWorkersSearch)));
   CASTIEL_TRY(
@@ -176,6 +207,45 @@ Result<> Program::Parts::build() {
     return workers->running() ? workers->threads_of(name) : 0;
   };
   return {};
+}
+
+Result<> Program::Parts::add_content_stages() {
+  const auto& settings = options.settings;
+  const processing::ContentParts parts{clock, &ids, blobs.get(), [this](const storage::Reader& reader) {
+                                         const auto own = settings_of(reader.tenant());
+                                         return processing::TenantWords{own.get(settings::kTimezone),
+                                                                        own.get(settings::kMailDomains)};
+                                       }};
+  const auto stage = [&](std::unique_ptr<processing::ContentHandler>& handler, std::string_view queue,
+                         std::vector<processing::ContentKind> kinds, std::int64_t threads,
+                         std::optional<messaging::ReceiveLimits> limits = {}) -> Result<> {
+    std::vector<std::string> patterns;
+    for (const auto& kind : kinds) patterns.emplace_back(kind.received);
+    handler = std::make_unique<processing::ContentHandler>(parts, std::move(kinds));
+    auto consumer = consumer_options(settings, queue, std::move(patterns));
+    if (limits) consumer.limits = *limits;
+    return add_consumer(std::move(consumer), *handler, options.roles.processing, threads);
+  };
+  CASTIEL_TRY(stage(communications, queue::kCommunications,
+                    {{event::kEmailReceived, event::kEmailProcessed, model::type::kEmail,
+                      [] { return std::make_unique<processing::EmailReader>(); }},
+                     {event::kMessageReceived, event::kMessageProcessed, model::type::kMessage,
+                      [] { return std::make_unique<processing::MessageReader>(); }}},
+                    settings.get(settings::kWorkersCommunications)));
+  // One page at a time: each of its documents may take as long as the extractor lets it.
+  CASTIEL_TRY(
+      stage(documents, queue::kDocuments,
+            {{event::kDocumentDetected, event::kDocumentProcessed, model::type::kDocument,
+              [this] { return std::make_unique<processing::DocumentReader>(*extractor, *blobs, *clock); }}},
+            settings.get(settings::kWorkersDocuments), messaging::ReceiveLimits{1, 20}));
+  CASTIEL_TRY(stage(meetings, queue::kMeetings,
+                    {{event::kMeetingCompleted, event::kMeetingProcessed, model::type::kMeeting,
+                      [] { return std::make_unique<processing::MeetingReader>(); }}},
+                    settings.get(settings::kWorkersMeetings)));
+  return stage(events, queue::kEvents,
+               {{event::kEventCreated, event::kEventProcessed, model::type::kEvent,
+                 [] { return std::make_unique<processing::EventReader>(); }}},
+               settings.get(settings::kWorkersEvents));
 }
 
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
@@ -225,10 +295,13 @@ sync::ImportParts Program::import_parts() {
   return {parts_->store.get(),
           parts_->publisher.get(),
           parts_->files.get(),
+          parts_->extractor.get(),
+          parts_->blobs.get(),
           parts_->clock,
           &parts_->ids,
           static_cast<std::size_t>(settings.get(settings::kPageRecords)),
-          static_cast<std::size_t>(settings.get(settings::kPageBytes))};
+          static_cast<std::size_t>(settings.get(settings::kPageBytes)),
+          static_cast<std::size_t>(settings.get(settings::kMaxInlineSizeMb)) << 20};
 }
 
 storage::SqliteStore& Program::store() {

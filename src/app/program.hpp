@@ -38,6 +38,7 @@ class Program {
     telemetry::Log log;
     bool create = true;  // false: error no_data_folder when there is none yet
     Roles roles;
+    std::filesystem::path programs;  // the folder of this program, where castiel-extract lies too
   };
 
   // Takes the data folder and opens store and broker. Errors: data_folder_in_use, data_folder_unusable,

@@ -96,6 +96,9 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "Records a page of raw data holds, at most."),
     tenant_number("mapping.page_bytes", bytes, "1MiB", "", "16KiB", "8MiB",
                   "Size of a page of raw data, at most; a single larger record has a page of its own."),
+    global_number(
+        "mapping.max_inline_size_mb", integer, "5", "megabytes", "1", "10",
+        "A record larger than this travels by way of the blob store instead of inside its message."),
     global_number("mapping.batch_records", integer, "1000", "records", "1", "10000",
                   "Records a consumer handles in one transaction, at most."),
     global_number("mapping.prefetch", integer, "8", "messages", "1", "1000",
@@ -118,6 +121,34 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "Consumers that feed the full-text index."),
     global_number("workers.analytics", integer, "1", "threads", "1", "64", "Consumers that assess deals."),
 
+    global_number("workers.communications", integer, "1", "threads", "1", "64",
+                  "Consumers that understand mails and chat messages."),
+    global_number("workers.documents", integer, "2", "threads", "1", "64",
+                  "Consumers that have documents read and understand them."),
+    global_number("workers.meetings", integer, "1", "threads", "1", "64",
+                  "Consumers that understand meetings by their transcripts."),
+    global_number("workers.events", integer, "1", "threads", "1", "64",
+                  "Consumers that understand calendar entries."),
+
+    {"extract.program",
+     text,
+     "auto",
+     "",
+     "",
+     "",
+     {},
+     SettingShape::any,
+     SettingScope::global,
+     true,
+     "Path of castiel-extract, the sandboxed program that parses files. auto: beside the castiel program."},
+    global_number(
+        "extract.workers", integer, "2", "processes", "1", "64",
+        "Processes that parse files at the same time, at most; they are started when there is work."),
+    global_number("extract.time_limit", duration, "60s", "", "1s", "1h",
+                  "Time for parsing one file; then its process is ended and the file counts as unreadable."),
+    global_number("extract.memory", bytes, "512MiB", "", "64MiB", "16GiB",
+                  "Memory of a process that parses files, at most."),
+
     tenant_text("tenant.timezone", text, "UTC", SettingShape::time_zone,
                 "The time zone in which the organisation's days begin, as an IANA name."),
     tenant_number("tenant.fiscal_year_start_month", integer, "1", "month", "1", "12",
@@ -125,14 +156,13 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_text("tenant.base_currency", text, "auto", SettingShape::currency,
                 "The currency sums are given in. auto: the most frequent one of the deals."),
     tenant_text("tenant.language", text, "en", SettingShape::language,
-                "The language texts are expected in where a record does not say. For mail and documents, "
-                "which are not imported yet."),
-    tenant_text("tenant.mail_domains", list, "", SettingShape::domain,
-                "The organisation's own mail domains, which tell colleagues from customers. For mail, which "
-                "is not imported yet."),
+                "The language texts are expected in where a record does not say."),
+    tenant_text(
+        "tenant.mail_domains", list, "", SettingShape::domain,
+        "The organisation's own mail domains, which tell colleagues from customers. Without any, those of "
+        "its users' addresses count."),
     tenant_text("tenant.product_names", list, "", SettingShape::any,
-                "The organisation's own product names, as they appear in texts. For mail and documents, "
-                "which are not imported yet."),
+                "The organisation's own product names, as they appear in texts."),
 
     tenant_number(
         "forecast.simulations", integer, "2000", "runs", "100", "100000",

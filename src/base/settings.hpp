@@ -77,6 +77,7 @@ inline constexpr Setting<std::int64_t> kStoreCacheBytes{"store.cache_bytes"};
 inline constexpr Setting<std::int64_t> kStoreGroupLimit{"store.group_limit"};
 inline constexpr Setting<std::int64_t> kPageRecords{"mapping.page_records"};
 inline constexpr Setting<std::int64_t> kPageBytes{"mapping.page_bytes"};
+inline constexpr Setting<std::int64_t> kMaxInlineSizeMb{"mapping.max_inline_size_mb"};
 inline constexpr Setting<std::int64_t> kBatchRecords{"mapping.batch_records"};
 inline constexpr Setting<std::int64_t> kPrefetch{"mapping.prefetch"};
 inline constexpr Setting<std::int64_t> kMaxDeliveries{"mapping.max_deliveries"};
@@ -87,6 +88,14 @@ inline constexpr Setting<std::int64_t> kWorkersRelations{"workers.relations"};
 inline constexpr Setting<std::int64_t> kWorkersLinking{"workers.linking"};
 inline constexpr Setting<std::int64_t> kWorkersSearch{"workers.search"};
 inline constexpr Setting<std::int64_t> kWorkersAnalytics{"workers.analytics"};
+inline constexpr Setting<std::int64_t> kWorkersCommunications{"workers.communications"};
+inline constexpr Setting<std::int64_t> kWorkersDocuments{"workers.documents"};
+inline constexpr Setting<std::int64_t> kWorkersMeetings{"workers.meetings"};
+inline constexpr Setting<std::int64_t> kWorkersEvents{"workers.events"};
+inline constexpr Setting<std::string> kExtractProgram{"extract.program"};  // "auto" or a path
+inline constexpr Setting<std::int64_t> kExtractWorkers{"extract.workers"};
+inline constexpr Setting<Duration> kExtractTimeLimit{"extract.time_limit"};
+inline constexpr Setting<std::int64_t> kExtractMemory{"extract.memory"};
 inline constexpr Setting<std::string> kTimezone{"tenant.timezone"};
 inline constexpr Setting<std::int64_t> kFiscalYearStartMonth{"tenant.fiscal_year_start_month"};
 inline constexpr Setting<std::string> kBaseCurrency{"tenant.base_currency"};  // "auto" or an ISO 4217 code

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxTextSampleBytes = 64 << 10;
 constexpr double kRegularTable = 0.95;
+constexpr double kWholeLines = 0.8;  // of a table have all its delimiters: values rarely span lines
 constexpr std::size_t kLongestColumnName = 64;
 
 Sniffed document(std::string_view media_type, std::string_view type) {
@@ -149,7 +150,7 @@ Sniffed by_zip(std::string_view head, std::string_view tail) {
   }
   const auto names = impl::zip_member_names(head, tail);
   bool channels = false, users = false, word = false, book = false, binary_book = false, slides = false;
-  bool odf_content = false, odf_manifest = false;
+  bool epub = false, odf_content = false, odf_manifest = false;
   for (const auto full : names) {
     const auto base = full.substr(full.find_last_of('/') + 1);
     channels |= base == "channels.json";
@@ -158,6 +159,7 @@ Sniffed by_zip(std::string_view head, std::string_view tail) {
     book |= full.starts_with("xl/");
     binary_book |= full == "xl/workbook.bin";
     slides |= full.starts_with("ppt/");
+    epub |= full.ends_with(".opf");
     odf_content |= full == "content.xml";
     odf_manifest |= full == "META-INF/manifest.xml";
   }
@@ -167,37 +169,48 @@ Sniffed by_zip(std::string_view head, std::string_view tail) {
   if (slides) return document(std::string(kOoxml) + "presentationml.presentation", "pptx");
   if (binary_book) return document("application/vnd.ms-excel.sheet.binary.macroEnabled.12", "xlsb");
   if (book) return document(std::string(kOoxml) + "spreadsheetml.sheet", "xlsx");
+  if (epub) return document("application/epub+zip", "epub");
   if (odf_content && odf_manifest) return document("application/vnd.oasis.opendocument.text", "odt");
   return {FileKind::archive, "application/zip", ""};
 }
 
+// A name of a column: short, and without what a sentence, an address or a mail's header line has.
+bool is_column_name(std::string_view name) {
+  if (name.empty() || name.size() > kLongestColumnName) return false;
+  if (name.back() == '.' || name.back() == '!' || name.back() == '?') return false;
+  return name.find_first_of("@<>{}") == std::string_view::npos && name.find(": ") == std::string_view::npos &&
+         name.back() != ':';
+}
+
 bool is_delimited_table(std::string_view text, bool complete) {
   const auto table = sniff_csv(text, complete);
-  if (table.columns.size() < 2 || table.regularity < kRegularTable || table.dialect.skip_lines > 1)
+  if (table.columns.size() < 2 || table.regularity < kRegularTable || table.dialect.skip_lines > 0)
     return false;
-  std::size_t lines = 0;
-  std::string_view rest = text;
-  while (!rest.empty() && lines < 4) {
-    const auto line = impl::take_line(rest);
-    lines += !impl::trim(line).empty();
+  if (!std::ranges::all_of(table.columns, is_column_name)) return false;
+  std::size_t lines = 0, whole = 0;
+  while (!text.empty()) {
+    const auto line = impl::take_line(text);
+    if (impl::trim(line).empty() || (text.empty() && !complete)) continue;
+    ++lines;
+    const auto delimiters = static_cast<std::size_t>(std::ranges::count(line, table.dialect.delimiter));
+    whole += delimiters + 1 >= table.columns.size();
   }
-  if (lines < 3) return false;
-  // A row of short names, none of which ends like a sentence: prose with commas has neither.
-  for (const auto& column : table.columns) {
-    if (column.empty() || column.size() > kLongestColumnName) return false;
-    if (column.back() == '.' || column.back() == '!' || column.back() == '?') return false;
-  }
-  return true;
+  return lines >= 3 && static_cast<double>(whole) >= kWholeLines * static_cast<double>(lines);
 }
 
 Sniffed by_text(std::string_view text, bool complete, std::string_view extension) {
   const auto body = impl::trim_front(text);
   if (impl::starts_with_fold(body, "WEBVTT")) return {FileKind::transcript, "text/vtt", "vtt"};
-  if (impl::starts_with_fold(body, "BEGIN:VCALENDAR")) return {FileKind::calendar, "text/calendar", "ics"};
+  const Sniffed calendar{FileKind::calendar, "text/calendar", "ics"};
+  if (impl::starts_with_fold(body, "BEGIN:VCALENDAR") || impl::starts_with_fold(body, "BEGIN:VEVENT") ||
+      extension == "ics" || extension == "ical")
+    return calendar;
   if (body.starts_with("{\\rtf")) return document("application/rtf", "rtf");
-  if (impl::looks_like_mbox(text)) return {FileKind::mailbox, "application/mbox", "mbox"};
+  const bool named_mail =
+      extension == "eml" || extension == "msg" || extension == "mht" || extension == "mhtml";
+  if (impl::looks_like_mbox(text) && !named_mail) return {FileKind::mailbox, "application/mbox", "mbox"};
   if (impl::looks_like_srt(body)) return {FileKind::transcript, "application/x-subrip", "srt"};
-  if (impl::looks_like_mail(text, extension == "eml" || extension == "mht" || extension == "mhtml"))
+  if (extension == "eml" || impl::looks_like_mail(text, named_mail))
     return {FileKind::email, "message/rfc822", "eml"};
   if (!body.empty() && (body[0] == '{' || body[0] == '[') && sniff_json(body, complete)) {
     if (impl::looks_like_transcript_json(body)) return {FileKind::transcript, "application/json", "json"};

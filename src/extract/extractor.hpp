@@ -1,6 +1,7 @@
 #pragma once
-// The port behind which hostile bytes are parsed: a sandboxed worker program in the product (make_worker_pool), the
-// parsers themselves in the simulator (testing/). Calls block up to their deadline; thread-safe.
+// The port behind which hostile bytes are parsed: a sandboxed worker program in the product
+// (make_worker_pool), the parsers themselves in the simulator (testing/). Calls block up to their deadline;
+// thread-safe.
 
 #include <optional>
 #include <string>
@@ -14,11 +15,11 @@
 namespace castiel::extract {
 
 struct Request {
-  std::string as;            // document, email, transcript, calendar, chat, archive, or empty: by content
-  std::string name;          // file name, a hint
-  std::string media_type;    // a hint, may be empty
+  std::string as;          // document, email, transcript, calendar, chat, archive, or empty: by content
+  std::string name;        // file name, a hint
+  std::string media_type;  // a hint, may be empty
   std::string_view bytes;
-  bool nested_text = false;  // also read the text of attachments and embedded files (for `inspect`)
+  bool nested_text = false;      // also read the text of attachments and embedded files (for `inspect`)
   std::optional<Date> from, to;  // calendar: occurrences in [from, to)
 };
 
@@ -31,8 +32,8 @@ struct Part {
 };
 
 struct Extracted {
-  // By kind, the parsed part of what `castiel inspect` shows; what analysis adds (language, action items, …) is not
-  // in it. `attachments[]` and `embedded[]` have "part": the index into `parts`.
+  // By kind, the parsed part of what `castiel inspect` shows; what analysis adds (language, action items, …)
+  // is not in it. `attachments[]` and `embedded[]` have "part": the index into `parts`.
   json::object structure;
   std::vector<Part> parts;
 };
@@ -40,8 +41,9 @@ struct Extracted {
 class Extractor {
  public:
   virtual ~Extractor() = default;
-  // Errors, permanent: encrypted, corrupt, too_large, bomb, unsupported, infected, timeout (over the limit for one
-  // file, whatever the deadline), crashed (the worker died of it twice). Transient: extractor_unavailable; deadline.
+  // Errors, permanent: encrypted, corrupt, too_large, bomb, unsupported, infected, timeout (over the limit
+  // for one file, whatever the deadline), crashed (the worker died of it twice). Transient:
+  // extractor_unavailable; deadline.
   virtual Result<Extracted> extract(const Request& request, Deadline deadline) = 0;
 };
 

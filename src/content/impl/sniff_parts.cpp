@@ -214,6 +214,7 @@ bool looks_like_html(std::string_view text) {
 }
 
 bool looks_like_mail(std::string_view text, bool named) {
+  if (text.starts_with("From ")) take_line(text);
   static constexpr std::array<std::string_view, 11> kWritten{
       "from", "to",     "cc",           "bcc",        "subject", "reply-to",
       "date", "sender", "organization", "importance", "keywords"};

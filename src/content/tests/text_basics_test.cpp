@@ -1,0 +1,115 @@
+// What holds for every finder of text, and small cases of each.
+
+#include <gtest/gtest.h>
+
+#include "content/text/text.hpp"
+
+namespace castiel::content::text {
+namespace {
+
+const Context kContext{*parse_timestamp("2026-03-04T10:00:00Z"), "UTC"};  // a Wednesday
+
+TEST(Text, counts_offsets_in_code_points) {
+  const std::string text = "Grüße 😀 an jane@acme.example";
+  const auto found = find_entities(text);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].type, "email");
+  EXPECT_EQ(found[0].span, (Span{11, 28}));
+  EXPECT_EQ(slice(text, found[0].span), "jane@acme.example");
+}
+
+TEST(Text, counts_an_invalid_byte_as_one_code_point) {
+  const std::string text = "a\xFF\xFE jane@acme.example";
+  const auto found = find_entities(text);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].span, (Span{4, 21}));
+  EXPECT_EQ(slice(text, found[0].span), "jane@acme.example");
+  EXPECT_EQ(slice(text, {30, 40}), "");
+}
+
+TEST(Sentences, end_at_marks_lines_and_items_but_not_at_abbreviations) {
+  const std::string text =
+      "Dr. Smith agreed at 3 p.m. yesterday. Shall we go on? Yes!\n\nTo do:\n- call Bob\n- send offer";
+  std::vector<std::string> found;
+  for (const auto& span : sentences(text)) found.emplace_back(slice(text, span));
+  EXPECT_EQ(found, (std::vector<std::string>{"Dr. Smith agreed at 3 p.m. yesterday.", "Shall we go on?",
+                                             "Yes!", "To do:", "- call Bob", "- send offer"}));
+}
+
+TEST(Language, is_told_for_long_enough_texts) {
+  EXPECT_EQ(language_of("Please find attached the offer for the next quarter."), "en");
+  EXPECT_EQ(language_of("Anbei finden Sie unser Angebot für das nächste Quartal."), "de");
+  EXPECT_EQ(language_of("ok"), "");
+}
+
+TEST(Sentiment, follows_words_negation_and_emphasis) {
+  EXPECT_GT(sentiment("This is a great product!"), 0.5);
+  EXPECT_LT(sentiment("This is not a great product."), -0.2);
+  EXPECT_LT(sentiment("The delay is terrible."), -0.4);
+  EXPECT_EQ(sentiment("The meeting is on Monday."), 0.0);
+  EXPECT_GT(sentiment("extremely good"), sentiment("good"));
+}
+
+TEST(Amounts, are_read_in_several_notations) {
+  const auto one = [](std::string_view text) {
+    const auto found = find_amounts(text);
+    return found.size() == 1 ? found[0].value + " " + found[0].currency + "|" + found[0].text
+                             : "?" + std::to_string(found.size());
+  };
+  EXPECT_EQ(one("It costs $1,250.50 a year"), "1250.50 USD|$1,250.50");
+  EXPECT_EQ(one("Summe: 1.250,50 €."), "1250.50 EUR|1.250,50 €");
+  EXPECT_EQ(one("a budget of 45k EUR"), "45000 EUR|45k EUR");
+  EXPECT_EQ(one("USD 1.2 million"), "1200000 USD|USD 1.2 million");
+  EXPECT_EQ(one("£3bn deal"), "3000000000 GBP|£3bn");
+  EXPECT_EQ(one("CHF 1'500.-"), "1500 CHF|CHF 1'500");
+  EXPECT_EQ(one("thirty pieces"), "?0");
+}
+
+TEST(PersonalData, needs_right_check_digits) {
+  const auto types = [](std::string_view text) {
+    std::string out;
+    for (const auto& found : find_personal_data(text)) out += found.type + ":" + found.text + ";";
+    return out;
+  };
+  EXPECT_EQ(types("card 4111 1111 1111 1111"), "CREDIT_CARD:4111 1111 1111 1111;");
+  EXPECT_EQ(types("card 4111 1111 1111 1112"), "");
+  EXPECT_EQ(types("IBAN DE89 3704 0044 0532 0130 00 please"), "IBAN_CODE:DE89 3704 0044 0532 0130 00;");
+  EXPECT_EQ(types("IBAN DE88 3704 0044 0532 0130 00"), "");
+  EXPECT_EQ(types("my SSN is 219-09-9999"), "US_SSN:219-09-9999;");
+  EXPECT_EQ(types("from 10.1.2.3"), "IP_ADDRESS:10.1.2.3;");
+}
+
+TEST(ActionItems, have_kind_owner_and_due_day) {
+  const auto items = find_action_items(
+      "Could you send the contract by Friday? I will prepare the demo tomorrow. We met last week.",
+      {"jane@acme.example", {"bob@acme.example"}}, kContext);
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].kind, "request");
+  EXPECT_EQ(items[0].owner, "bob@acme.example");
+  EXPECT_EQ(to_string(*items[0].due), "2026-03-06");
+  EXPECT_EQ(items[1].kind, "commitment");
+  EXPECT_EQ(items[1].owner, "jane@acme.example");
+  EXPECT_EQ(to_string(*items[1].due), "2026-03-05");
+}
+
+TEST(ActionItems, leave_out_closers_and_quotes) {
+  for (const auto& item : find_action_items("Please let me know if you have any questions.", {}, kContext))
+    EXPECT_LE(item.confidence, 0.3);
+  EXPECT_TRUE(find_action_items("> Could you send it?", {}, kContext).empty());
+}
+
+TEST(Questions, end_with_a_mark) {
+  EXPECT_TRUE(is_question("Is it?"));
+  EXPECT_TRUE(is_question("\"Is it?\" "));
+  EXPECT_FALSE(is_question("It is."));
+}
+
+TEST(Analyse, has_the_shape_of_inspect) {
+  const auto object = analyse("Please send $5k tomorrow to jane@acme.example", kContext);
+  for (const auto* key :
+       {"kind", "language", "dates", "amounts", "actionItems", "pii", "entities", "keyPhrases", "sentiment"})
+    EXPECT_TRUE(object.contains(key)) << key;
+}
+
+}  // namespace
+}  // namespace castiel::content::text

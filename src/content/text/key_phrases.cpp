@@ -1,0 +1,192 @@
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "content/text/impl/source.hpp"
+#include "content/text/impl/stopwords.hpp"
+
+namespace castiel::content::text {
+namespace impl {
+namespace {
+
+constexpr std::string_view kStopWords =
+    " a about above according across actually after afterwards again against ago all almost alone along "
+    "already also although "
+    "always am among amongst an and another any anybody anyone anything anyway are aren't around as ask "
+    "asked asks at available away "
+    "back based be became because become becomes been before began begin behind being believe believes below "
+    "best better between "
+    "both bring but by call called came can can't cannot cases come comes could couldn't day days dear did "
+    "didn't different do "
+    "does doesn't doing don't done down due during each either else enough especially etc even ever every "
+    "everybody everyone "
+    "everything example expected far few find first five for former found four from further gave get gets "
+    "getting give given "
+    "gives go goes going gone good got great had hadn't happen hard has hasn't have haven't having he he'd "
+    "he'll he's hello help her "
+    "here herself hi high him himself his how however i i'd i'll i'm i've if immediately in including indeed "
+    "instead into is "
+    "isn't it it'd it'll it's its itself just keep kept kind know known knows large last lately later latter "
+    "least left less let "
+    "let's like likely little long look looking lot made mainly make makes making many may maybe me mean "
+    "means meanwhile might "
+    "more moreover most mostly mr mrs ms much must my myself namely near nearly necessary need needs neither "
+    "never nevertheless "
+    "new next nine no nobody none nor not nothing now obtained of off often oh ok okay old on once one ones "
+    "only onto or order other "
+    "others otherwise our ours ourselves out over own paper part particular particularly past people per "
+    "perhaps please plus "
+    "possible present presented presents probably proposed provide provided provides put quite rather re "
+    "really recent "
+    "recently regarding regards result results right said same saw say saying says second see seem seemed "
+    "seems seen set "
+    "seven several shall she she'd she'll she's should shouldn't show showed shown shows since six small so "
+    "some somebody "
+    "somehow someone something sometimes somewhat soon still studied such sure take taken takes tell ten "
+    "than thank thanks that "
+    "that's the their theirs them themselves then there there's thereby therefore these they they'd they'll "
+    "they're they've "
+    "thing things think this those though thought three through throughout thus time times to today together "
+    "told too took "
+    "toward towards tried try two under unless until up upon us use used useful uses using usually various "
+    "very via want wanted "
+    "wants was wasn't way ways we we'd we'll we're we've week weeks well went were weren't what whatever "
+    "when whenever where "
+    "whereas wherever whether which while who whole whom whose why will with within without won't word work "
+    "would wouldn't "
+    "year years yes yet you you'd you'll you're you've your yours yourself ";
+
+bool is_verb_like(std::string_view word) {
+  return in_list(
+             " describes described discuss discusses discussed considered consider considers introduce "
+             "introduced introduces "
+             "investigate investigated examined developed develop applied apply allows allow allowing "
+             "demonstrate "
+             "demonstrated derived derive discussed extended compared compare leads lead led achieve "
+             "achieved increase "
+             "increasing reduced reduce require requires required consists obtained enables enable improve "
+             "improved "
+             "consisting containing contains suggest suggests argue argues include includes included "
+             "performed perform "
+             "arises following corresponding respectively significantly simultaneously previously "
+             "successfully ",
+             word) ||
+         (word.size() > 5 && word.ends_with("ly"));
+}
+
+// Endings off, as far as two forms of a noun need it.
+std::string stem(std::string word) {
+  if (word.ends_with("'s")) word.resize(word.size() - 2);
+  if (word.size() > 4 && word.ends_with("ies")) return word.substr(0, word.size() - 3) + "y";
+  if (word.size() > 3 && word.ends_with('s') && !word.ends_with("ss") && !word.ends_with("us") &&
+      !word.ends_with("is"))
+    word.pop_back();
+  return word;
+}
+
+struct Phrase {
+  Range range;
+  std::vector<std::string> stems;
+  std::size_t count = 0;
+  std::size_t first = 0;  // place among the phrases
+  double score = 0;
+};
+
+constexpr std::size_t kMaxPhraseWords = 4;
+constexpr std::size_t kMaxPhrases = 20'000;
+
+}  // namespace
+
+bool is_stop_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> words = [] {
+    std::unordered_set<std::string_view> made;
+    for (std::size_t at = 1; at < kStopWords.size();) {
+      const std::size_t end = kStopWords.find(' ', at);
+      made.insert(kStopWords.substr(at, end - at));
+      at = end + 1;
+    }
+    return made;
+  }();
+  return words.contains(word);
+}
+
+namespace {
+
+// Runs of words between stop words and punctuation.
+std::vector<Phrase> candidates(std::string_view text) {
+  std::unordered_map<std::string, std::size_t> known;
+  std::vector<Phrase> phrases;
+  std::vector<Range> run;
+  std::vector<std::string> stems;
+  std::size_t place = 0;
+  const auto flush = [&] {
+    if (!run.empty() && run.size() <= kMaxPhraseWords && phrases.size() < kMaxPhrases) {
+      std::string key;
+      for (const auto& part : stems) key += part + " ";
+      const auto [at, added] = known.try_emplace(key, phrases.size());
+      if (added) phrases.push_back({{run.front().start, run.back().end}, stems, 0, place, 0});
+      ++phrases[at->second].count;
+      ++place;
+    }
+    run.clear();
+    stems.clear();
+  };
+  std::size_t last_end = 0;
+  for (const auto& range : word_ranges(text)) {
+    const auto between = text.substr(last_end, range.start - last_end);
+    if (between.find_first_not_of(" \t\r\n") != between.npos || std::ranges::count(between, '\n') > 1)
+      flush();
+    last_end = range.end;
+    constexpr std::size_t kLongestWord = 40;
+    const std::string word = lower(text.substr(range.start, range.end - range.start));
+    const bool number = std::ranges::all_of(
+        word, [](char c) { return !is_alpha(c) && static_cast<unsigned char>(c) < 0x80; });
+    if (word.size() < 2 || word.size() > kLongestWord || number || is_stop_word(word) || is_verb_like(word)) {
+      flush();
+      continue;
+    }
+    run.push_back(range);
+    stems.push_back(stem(word));
+  }
+  flush();
+  return phrases;
+}
+
+}  // namespace
+}  // namespace impl
+
+std::vector<std::string> key_phrases(std::string_view text, std::size_t limit) {
+  using namespace impl;
+  const Source source(text);
+  auto phrases = candidates(source.text());
+  // A word that stands in many long phrases counts more (RAKE), tempered by how often it occurs at all.
+  std::unordered_map<std::string, std::pair<double, double>> words;  // frequency, degree
+  for (const auto& phrase : phrases) {
+    for (const auto& word : phrase.stems) {
+      auto& [frequency, degree] = words[word];
+      frequency += static_cast<double>(phrase.count);
+      degree += static_cast<double>(phrase.count * phrase.stems.size());
+    }
+  }
+  for (auto& phrase : phrases) {
+    double sum = 0;
+    for (const auto& word : phrase.stems) sum += std::log1p(words[word].second);
+    const double length = static_cast<double>(phrase.stems.size());
+    const double shape = phrase.stems.size() == 1 ? 0.55 : 1.0;
+    const double place = 1.0 + 0.6 / (1.0 + static_cast<double>(phrase.first) / 8.0);
+    phrase.score = sum / std::pow(length, 0.5) * shape * place *
+                   (1.0 + 0.35 * std::log(static_cast<double>(phrase.count)));
+  }
+  std::ranges::stable_sort(phrases, [](const Phrase& a, const Phrase& b) { return a.score > b.score; });
+  std::vector<std::string> out;
+  for (const auto& phrase : phrases) {
+    if (out.size() == limit) break;
+    std::string written = source.part(phrase.range.start, phrase.range.end);
+    std::ranges::replace(written, '\n', ' ');
+    out.push_back(std::move(written));
+  }
+  return out;
+}
+
+}  // namespace castiel::content::text
