@@ -13,7 +13,7 @@ constexpr std::size_t kReadFlow = 100'000;
 
 struct Counts {
   std::int64_t files_read = 0, files_skipped = 0, files_failed = 0, bytes = 0, read = 0, mapped = 0, dead = 0,
-               quarantined = 0, problems = 0;
+               quarantined = 0, problems = 0, attached = 0, suggested = 0;
   std::map<std::string, std::map<std::string, std::int64_t>>
       shards;                                   // type, then created, updated, unchanged
   std::map<std::string, std::int64_t> without;  // "opportunity:account": records without that relation
@@ -39,6 +39,8 @@ Counts count(const std::vector<storage::LedgerEntry>& ledger) {
     if (counter == "dead" && is_source_stage(stage)) c.dead += value;
     if (counter == "quarantined") c.quarantined += value;
     if (counter == "problems") c.problems += value;
+    if (counter == "links:attached") c.attached += value;
+    if (counter == "links:suggested") c.suggested += value;
     if (counter.starts_with("without:")) c.without[counter.substr(8)] += value;
     for (const char* kind : {"created", "updated", "unchanged"}) {
       if (counter.starts_with(kind) && counter.size() > std::string_view(kind).size()) {
@@ -153,7 +155,7 @@ Result<json::object> import_summary(const storage::Reader& reader, const Correla
       {"files", {{"read", c.files_read}, {"skipped", c.files_skipped}, {"failed", c.files_failed}}},
       {"records", records_json(c)},
       {"shards", shards_json(c)},
-      {"links", {{"attached", 0}, {"suggested", 0}}},
+      {"links", {{"attached", c.attached}, {"suggested", c.suggested}}},
       {"problems", problems_json(problems)},
       {"problemCount", c.problems},
       {"notes", std::move(notes)},
