@@ -7,8 +7,10 @@
 
 #include "base/utf8.hpp"
 #include "content/csv.hpp"
+#include "content/documents/document.hpp"
 #include "content/jsonl.hpp"
 #include "content/name_key.hpp"
+#include "content/sniff.hpp"
 #include "content/text_encoding.hpp"
 #include "content/values.hpp"
 
@@ -127,6 +129,16 @@ void fuzz_encoding(std::string_view bytes) {
       must(encode_windows1252(text) == bytes, "windows-1252 is reversible");
   }
   must(is_valid_utf8(bytes) == is_utf8(bytes), "the fast check agrees with the plain one");
+}
+
+void fuzz_document(std::string_view bytes) {
+  (void)sniff(bytes, {}, "");
+  const auto document = documents::parse_document(bytes, "");
+  if (!document) return;
+  const auto* text = document->structure.if_contains("text");
+  must(text && text->is_string() && is_utf8(std::string_view(text->as_string())),
+       "a document's text is UTF-8");
+  must(text->as_string().size() <= documents::kMaxTextBytes + 1, "a document's text is bounded");
 }
 
 }  // namespace castiel::content::fuzz
