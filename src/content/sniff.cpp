@@ -279,7 +279,7 @@ Sniffed sniff(std::string_view head, std::string_view tail, std::string_view nam
     if (impl::looks_like_mail(sample, extension == "eml")) return {FileKind::email, "message/rfc822", "eml"};
     return {};
   }
-  const std::string text = decode_text(sample.substr(detected->bom_bytes), *detected);
+  const std::string text = decode_text(sample, *detected);
   return by_text(text, complete, extension);
 }
 

@@ -7,12 +7,14 @@
 
 #include "base/utf8.hpp"
 #include "content/csv.hpp"
+#include "content/documents/document.hpp"
 #include "content/jsonl.hpp"
 #include "content/mail/classify.hpp"
 #include "content/mail/mbox.hpp"
 #include "content/mail/outlook_msg.hpp"
 #include "content/mail/reply.hpp"
 #include "content/name_key.hpp"
+#include "content/sniff.hpp"
 #include "content/text_encoding.hpp"
 #include "content/values.hpp"
 
@@ -154,6 +156,16 @@ void fuzz_mail(std::string_view bytes) {
     return out;
   };
   must(split(bytes.size() + 1) == split(5), "chunks make no difference");
+}
+
+void fuzz_document(std::string_view bytes) {
+  (void)sniff(bytes, {}, "");
+  const auto document = documents::parse_document(bytes, "");
+  if (!document) return;
+  const auto* text = document->structure.if_contains("text");
+  must(text && text->is_string() && is_utf8(std::string_view(text->as_string())),
+       "a document's text is UTF-8");
+  must(text->as_string().size() <= documents::kMaxTextBytes + 1, "a document's text is bounded");
 }
 
 }  // namespace castiel::content::fuzz

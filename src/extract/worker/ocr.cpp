@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <memory>
 
-#include "content/documents/impl/builder.hpp"
+#include "content/documents/builder.hpp"
 
 namespace castiel::extract::worker {
 namespace {
 
+using content::documents::Builder;
 using content::documents::ParsedDocument;
-using content::documents::impl::Builder;
 
 constexpr int kBestDpi = 300;
 constexpr int kMaxScale = 3;

@@ -15,14 +15,14 @@
 
 #include "base/clock.hpp"
 #include "base/time.hpp"
-#include "content/documents/impl/builder.hpp"
+#include "content/documents/builder.hpp"
 #include "extract/worker/ocr.hpp"
 
 namespace castiel::extract::worker {
 namespace {
 
+using content::documents::Builder;
 using content::documents::ParsedDocument;
-using content::documents::impl::Builder;
 
 constexpr int kOcrDpi = 300;
 constexpr double kPointsPerInch = 72;
@@ -131,7 +131,7 @@ class PdfReader {
         continue;
       const auto bytes = file->data();
       const std::string name = file->name();
-      builder_.embed(name, content::documents::impl::media_type_of(name), {bytes.begin(), bytes.end()});
+      builder_.embed(name, content::documents::media_type_of(name), {bytes.begin(), bytes.end()});
     }
   }
 

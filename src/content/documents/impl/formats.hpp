@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "content/documents/document.hpp"
-#include "content/documents/impl/builder.hpp"
+#include "content/documents/builder.hpp"
 #include "content/documents/impl/package.hpp"
 
 namespace castiel::content::documents::impl {

@@ -80,7 +80,7 @@ Result<ParsedDocument> read_doc(const CompoundFile& file) {
   const auto flags = little16(document, 10);
   if (flags & 0x0100) return permanent("encrypted", "the document needs a password");
   Builder builder;
-  if (little16(document, 2) < 101) {  // Word 6 and 95: one run of bytes
+  if (little16(document, 2) < 193) {  // Word 6 and 95: one run of bytes
     const std::size_t from = little32(document, 24),
                       to = std::min<std::size_t>(little32(document, 28), document.size());
     if (from < to)

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "base/utf8.hpp"
-#include "content/documents/impl/builder.hpp"
+#include "content/documents/builder.hpp"
 #include "content/documents/impl/charset.hpp"
 #include "content/documents/impl/compound_file.hpp"
 #include "content/documents/impl/number_format.hpp"

@@ -1,4 +1,4 @@
-#include "content/documents/impl/builder.hpp"
+#include "content/documents/builder.hpp"
 
 #include <array>
 
@@ -7,7 +7,7 @@
 #include "base/utf8.hpp"
 #include "content/impl/sniff_parts.hpp"
 
-namespace castiel::content::documents::impl {
+namespace castiel::content::documents {
 namespace {
 
 constexpr std::size_t kMaxTableBytes = kMaxTextBytes;
@@ -61,7 +61,7 @@ json::array to_json(const Rows& rows) {
   for (const auto& row : rows) {
     json::array cells;
     cells.reserve(row.size());
-    for (const auto& cell : row) cells.emplace_back(clean(impl::clean(cell)));
+    for (const auto& cell : row) cells.emplace_back(clean(cell));
     result.emplace_back(std::move(cells));
   }
   return result;
@@ -139,8 +139,8 @@ ParsedDocument Builder::finish(std::string_view type, std::string_view media_typ
   result.structure = json::object{{"kind", "document"},
                                   {"documentType", type},
                                   {"mimeType", media_type},
-                                  {"title", clean(content::impl::trim(metadata_.title))},
-                                  {"author", text_or_null(clean(content::impl::trim(metadata_.author)))},
+                                  {"title", clean(impl::trim(metadata_.title))},
+                                  {"author", text_or_null(clean(impl::trim(metadata_.author)))},
                                   {"createdAt", text_or_null(normal_time(metadata_.created))},
                                   {"modifiedAt", text_or_null(normal_time(metadata_.modified))},
                                   {"text", std::move(text_)},
@@ -155,7 +155,7 @@ ParsedDocument Builder::finish(std::string_view type, std::string_view media_typ
 }
 
 std::string normal_time(std::string_view text) {
-  text = content::impl::trim(text);
+  text = impl::trim(text);
   std::string full(text);
   if (text.size() == 10)
     full += "T00:00:00Z";
@@ -206,11 +206,11 @@ std::string_view media_type_of(std::string_view name) {
       {"mp3", "audio/mpeg"},
       {"mp4", "video/mp4"},
   });
-  const auto extension = content::impl::extension_of(name);
+  const auto extension = impl::extension_of(name);
   for (const auto& entry : kTypes) {
     if (entry.extension == extension) return entry.type;
   }
   return "application/octet-stream";
 }
 
-}  // namespace castiel::content::documents::impl
+}  // namespace castiel::content::documents

@@ -8,7 +8,7 @@
 
 #include "content/documents/document.hpp"
 
-namespace castiel::content::documents::impl {
+namespace castiel::content::documents {
 
 using Rows = std::vector<std::vector<std::string>>;
 
@@ -52,4 +52,4 @@ std::string normal_time(std::string_view text);
 // By the name's extension; application/octet-stream for others.
 std::string_view media_type_of(std::string_view name);
 
-}  // namespace castiel::content::documents::impl
+}  // namespace castiel::content::documents
