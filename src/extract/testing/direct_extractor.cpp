@@ -5,7 +5,8 @@
 namespace castiel::extract {
 
 Result<Extracted> DirectExtractor::extract(const Request& request, Deadline deadline) {
-  if (deadline.passed()) return transient("deadline_exceeded", "The deadline had passed before the file was read.");
+  if (deadline.passed())
+    return transient("deadline_exceeded", "The deadline had passed before the file was read.");
   return dispatch(request, Native{});
 }
 
