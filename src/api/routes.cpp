@@ -200,6 +200,10 @@ json::object schemas() {
   auto tenant = object_schema("A new tenant", {"tenant"});
   tenant["properties"] = json::object{{"tenant", {{"type", "string"}}}};
   all["NewTenant"] = std::move(tenant);
+  auto changes = object_schema("Settings to change", {"settings"});
+  changes["properties"] =
+      json::object{{"settings", {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}}}};
+  all["SettingChanges"] = std::move(changes);
   auto import = object_schema("What to import", {"paths"});
   import["properties"] =
       json::object{{"paths", {{"type", "array"}, {"minItems", 1}, {"items", {{"type", "string"}}}}},

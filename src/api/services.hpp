@@ -14,6 +14,7 @@
 #include "storage/store.hpp"
 #include "sync/import_service.hpp"
 #include "telemetry/metrics.hpp"
+#include "tenancy/tenant_settings.hpp"
 
 namespace castiel::api {
 
@@ -40,6 +41,7 @@ struct Services {
   intelligence::DealBook& deals;
   const Clock& clock;
   IdGenerator& ids;
+  tenancy::TenantSettings& settings;
   // Nothing in a process that runs no imports in the background: POST /imports is refused there.
   sync::ImportService* imports = nullptr;
   telemetry::Metrics* metrics = nullptr;

@@ -2,14 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "connectors/files/archive_files.hpp"
+#include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
+#include "model/entity.hpp"
 #include "model/event_types.hpp"
+#include "processing/calendar/event_reader.hpp"
+#include "processing/communications/email_reader.hpp"
+#include "processing/communications/message_reader.hpp"
+#include "processing/content/content_handler.hpp"
 #include "processing/crm/crm_handler.hpp"
 #include "processing/crm/relations_handler.hpp"
+#include "processing/documents/document_reader.hpp"
+#include "processing/meetings/meeting_reader.hpp"
+#include "storage/blobs/folder_blobs.hpp"
+#include "tenancy/retention.hpp"
 
 namespace castiel::app {
 
 namespace {
+
+constexpr Duration kFirstRetention =
+    std::chrono::seconds(30);  // after the start, which has other things to do
+constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
+constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 
 namespace event = model::event;
 namespace queue = model::queue;
@@ -28,15 +48,31 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   return options;
 }
 
+extract::WorkerPoolOptions extractor_options(const SettingValues& settings,
+                                             const std::filesystem::path& programs) {
+  extract::WorkerPoolOptions options;
+  const auto program = settings.get(settings::kExtractProgram);
+  options.program = program == "auto" ? (programs / "castiel-extract").string() : program;
+  options.workers = static_cast<std::size_t>(settings.get(settings::kExtractWorkers));
+  options.time_limit = settings.get(settings::kExtractTimeLimit);
+  options.max_memory_bytes = static_cast<std::uint64_t>(settings.get(settings::kExtractMemory));
+  return options;
+}
+
+messaging::ConsumerTuning tuning(const SettingValues& settings) {
+  return {{static_cast<int>(settings.get(settings::kPrefetch)),
+           static_cast<int>(settings.get(settings::kBatchRecords)),
+           static_cast<int>(settings.get(settings::kBatchThreshold))},
+          static_cast<int>(settings.get(settings::kMaxDeliveries)),
+          settings.get(settings::kRetryFirst),
+          settings.get(settings::kRetryLongest)};
+}
+
 messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name,
                                             std::vector<std::string> patterns) {
   messaging::ConsumerOptions options;
   options.queue = {std::string(name), std::move(patterns),
                    static_cast<int>(settings.get(settings::kMaxDeliveries))};
-  options.limits = {static_cast<int>(settings.get(settings::kPrefetch)),
-                    static_cast<int>(settings.get(settings::kBatchRecords))};
-  options.first_retry = settings.get(settings::kRetryFirst);
-  options.longest_retry = settings.get(settings::kRetryLongest);
   return options;
 }
 
@@ -83,21 +119,28 @@ struct Program::Parts {
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
   std::unique_ptr<tenancy::TenantSettings> tenant_settings;
-  std::unique_ptr<connectors::FileSystem> files = connectors::make_local_file_system();
+  std::unique_ptr<storage::Blobs> blobs;
+  std::unique_ptr<extract::Extractor> extractor;
+  std::unique_ptr<connectors::FileSystem> machine_files = connectors::make_local_file_system();
+  std::unique_ptr<connectors::FileSystem> files;  // with archives as folders
   std::unique_ptr<intelligence::DealBook> deals;
 
   std::unique_ptr<processing::CrmHandler> crm;
   std::unique_ptr<processing::RelationsHandler> relations;
+  std::unique_ptr<processing::ContentHandler> communications, documents, meetings, events;
   std::unique_ptr<intelligence::RiskHandler> risk;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
+  std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<api::Services> services;
+  std::jthread retention_thread;
 
   SettingValues settings_of(const TenantId& tenant) const {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
+  Result<> add_content_stages();
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
 };
@@ -105,6 +148,7 @@ struct Program::Parts {
 Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Program::~Program() {
+  parts_->retention_thread = {};
   if (parts_->imports) parts_->imports->stop();
   stop_workers();
 }
@@ -132,13 +176,17 @@ Result<> Program::Parts::build() {
   store_options.path = folder->database().string();
   store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
   store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
-  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock, ids));
+  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
   CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
   tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
   deals = std::make_unique<intelligence::DealBook>(
       *clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
+
+  CASTIEL_ASSIGN(blobs, storage::open_folder_blobs(options.data / "blobs"));
+  extractor = extract::make_worker_pool(extractor_options(settings, options.programs), *clock, options.log);
+  files = std::make_unique<connectors::ArchiveFileSystem>(*machine_files, *extractor, *clock);
 
   crm = std::make_unique<processing::CrmHandler>(*clock, ids);
   relations = std::make_unique<processing::RelationsHandler>();
@@ -149,12 +197,17 @@ Result<> Program::Parts::build() {
                            roles.processing, settings.get(settings::kWorkersDataRaw)));
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kRelations, {std::string(event::kImportRead)}),
                            *relations, roles.processing, settings.get(settings::kWorkersRelations)));
+  CASTIEL_TRY(add_content_stages());
   CASTIEL_TRY(add_consumer(
       consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
       roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
-  services = std::unique_ptr<api::Services>(
-      new api::Services{.store = *store, .broker = *broker, .deals = *deals, .clock = *clock, .ids = ids});
+  services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
+                                                              .broker = *broker,
+                                                              .deals = *deals,
+                                                              .clock = *clock,
+                                                              .ids = ids,
+                                                              .settings = *tenant_settings});
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {
     return workers->running() ? workers->threads_of(name) : 0;
@@ -162,8 +215,48 @@ Result<> Program::Parts::build() {
   return {};
 }
 
+Result<> Program::Parts::add_content_stages() {
+  const auto& settings = options.settings;
+  const processing::ContentParts parts{clock, &ids, blobs.get(), [this](const storage::Reader& reader) {
+                                         const auto own = settings_of(reader.tenant());
+                                         return processing::TenantWords{own.get(settings::kTimezone),
+                                                                        own.get(settings::kMailDomains)};
+                                       }};
+  const auto stage = [&](std::unique_ptr<processing::ContentHandler>& handler, std::string_view queue,
+                         std::vector<processing::ContentKind> kinds, std::int64_t threads,
+                         std::optional<messaging::ReceiveLimits> limits = {}) -> Result<> {
+    std::vector<std::string> patterns;
+    for (const auto& kind : kinds) patterns.emplace_back(kind.received);
+    handler = std::make_unique<processing::ContentHandler>(parts, std::move(kinds));
+    auto consumer = consumer_options(settings, queue, std::move(patterns));
+    if (limits) consumer.limits = *limits;
+    return add_consumer(std::move(consumer), *handler, options.roles.processing, threads);
+  };
+  CASTIEL_TRY(stage(communications, queue::kCommunications,
+                    {{event::kEmailReceived, event::kEmailProcessed, model::type::kEmail,
+                      [] { return std::make_unique<processing::EmailReader>(); }},
+                     {event::kMessageReceived, event::kMessageProcessed, model::type::kMessage,
+                      [] { return std::make_unique<processing::MessageReader>(); }}},
+                    settings.get(settings::kWorkersCommunications)));
+  // One page at a time: each of its documents may take as long as the extractor lets it.
+  CASTIEL_TRY(
+      stage(documents, queue::kDocuments,
+            {{event::kDocumentDetected, event::kDocumentProcessed, model::type::kDocument,
+              [this] { return std::make_unique<processing::DocumentReader>(*extractor, *blobs, *clock); }}},
+            settings.get(settings::kWorkersDocuments), messaging::ReceiveLimits{1, 20}));
+  CASTIEL_TRY(stage(meetings, queue::kMeetings,
+                    {{event::kMeetingCompleted, event::kMeetingProcessed, model::type::kMeeting,
+                      [] { return std::make_unique<processing::MeetingReader>(); }}},
+                    settings.get(settings::kWorkersMeetings)));
+  return stage(events, queue::kEvents,
+               {{event::kEventCreated, event::kEventProcessed, model::type::kEvent,
+                 [] { return std::make_unique<processing::EventReader>(); }}},
+               settings.get(settings::kWorkersEvents));
+}
+
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
                                       bool run, std::int64_t threads) {
+  consumer.tuning_of = [this](const TenantId& tenant) { return tuning(settings_of(tenant)); };
   consumers.push_back(std::make_unique<messaging::Consumer>(
       messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
                                options.log},
@@ -194,6 +287,29 @@ Result<> Program::start_imports() {
   return {};
 }
 
+void Program::start_retention() {
+  auto& p = *parts_;
+  tenancy::Retention::Options retention;
+  retention.every = p.options.settings.get(settings::kRetentionEvery);
+  retention.batch_rows = p.options.settings.get(settings::kRetentionBatchRows);
+  p.retention = std::make_unique<tenancy::Retention>(*p.store, *p.tenant_settings, *p.clock, p.options.log,
+                                                     &p.metrics, retention);
+  p.retention_thread = std::jthread([&p](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    Duration pause = kFirstRetention;
+    // Between two pieces the writer is left to others.
+    while (!stopped.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) {
+      const auto more = p.retention->step();
+      if (!more)
+        p.options.log.warn("retention_failed",
+                           {{"code", more.error().code}, {"message", more.error().describe()}});
+      pause = more && *more ? kBetweenPieces : std::max(p.retention->until_due(), kAfterTrouble);
+    }
+  });
+}
+
 sync::ImportOptions Program::import_defaults(const storage::Reader& reader) const {
   const auto settings = parts_->settings_of(reader.tenant());
   sync::ImportOptions options;
@@ -201,18 +317,20 @@ sync::ImportOptions Program::import_defaults(const storage::Reader& reader) cons
   // "auto" means what most deals say; what they leave unsaid stays unknown.
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.default_currency = currency;
+  options.page_records = static_cast<std::size_t>(settings.get(settings::kPageRecords));
+  options.page_bytes = static_cast<std::size_t>(settings.get(settings::kPageBytes));
   return options;
 }
 
 sync::ImportParts Program::import_parts() {
-  const auto& settings = parts_->options.settings;
   return {parts_->store.get(),
           parts_->publisher.get(),
           parts_->files.get(),
+          parts_->extractor.get(),
+          parts_->blobs.get(),
           parts_->clock,
           &parts_->ids,
-          static_cast<std::size_t>(settings.get(settings::kPageRecords)),
-          static_cast<std::size_t>(settings.get(settings::kPageBytes))};
+          static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20};
 }
 
 storage::SqliteStore& Program::store() {

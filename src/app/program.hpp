@@ -38,6 +38,7 @@ class Program {
     telemetry::Log log;
     bool create = true;  // false: error no_data_folder when there is none yet
     Roles roles;
+    std::filesystem::path programs;  // the folder of this program, where castiel-extract lies too
   };
 
   // Takes the data folder and opens store and broker. Errors: data_folder_in_use, data_folder_unusable,
@@ -52,6 +53,8 @@ class Program {
   std::optional<Error> stuck() const;
   // Imports in the background, for a server; takes up those an earlier process left.
   Result<> start_imports();
+  // Removes what was kept for long enough, now and then on a thread of its own, for a server.
+  void start_retention();
 
   storage::SqliteStore& store();
   messaging::Broker& broker();

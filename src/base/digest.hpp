@@ -26,6 +26,7 @@ class Sha256 {
 
 std::string sha256_hex(std::string_view bytes);
 std::string to_hex(std::string_view bytes);
+std::string to_base64(std::string_view bytes);  // RFC 4648, padded
 
 // A fast 64-bit hash for partitions and change detection, never for trust. The same value on every
 // machine and in every release: stored data depends on it (XXH64 with seed 0).

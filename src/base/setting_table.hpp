@@ -96,23 +96,74 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "Records a page of raw data holds, at most."),
     tenant_number("mapping.page_bytes", bytes, "1MiB", "", "16KiB", "8MiB",
                   "Size of a page of raw data, at most; a single larger record has a page of its own."),
-    global_number("mapping.batch_records", integer, "1000", "records", "1", "10000",
+    global_number(
+        "mapping.max_inline_size_mb", integer, "5", "megabytes", "1", "10",
+        "A record larger than this travels by way of the blob store instead of inside its message."),
+    tenant_number("mapping.batch_records", integer, "1000", "records", "1", "10000",
                   "Records a consumer handles in one transaction, at most."),
-    global_number("mapping.prefetch", integer, "8", "messages", "1", "1000",
+    tenant_number("mapping.batch_threshold", integer, "100", "records", "0", "100000",
+                  "Messages are handled several at a time only where so many records wait; fewer are handled "
+                  "message by message."),
+    tenant_number("mapping.prefetch", integer, "8", "messages", "1", "1000",
                   "Messages a consumer takes from its queue at once, at most."),
-    global_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
+    tenant_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
                   "A message delivered more often than this goes to the dead letters."),
 
-    global_number("retry.first", duration, "1s", "", "10ms", "1h",
+    tenant_number("retry.first", duration, "1s", "", "10ms", "1h",
                   "Pause before the second try of a failed message; it doubles with each further try."),
-    global_number("retry.longest", duration, "60s", "", "10ms", "1d",
+    tenant_number("retry.longest", duration, "60s", "", "10ms", "1d",
                   "The pause between two tries never grows past this."),
+
+    tenant_number(
+        "retention.inbox", duration, "30d", "", "7d", "3650d",
+        "How long handled messages are remembered, so that one that comes again changes nothing. Longer "
+        "than anything may come again."),
+    tenant_number("retention.flows", duration, "180d", "", "1d", "3650d",
+                  "How long the story, the counts and the problems of a finished import or flow are kept."),
+    tenant_number(
+        "retention.versions", duration, "730d", "", "1d", "3650d",
+        "How long a replaced version of a record is kept. The history of its fields is kept for good."),
+    tenant_number(
+        "retention.dead_letters", duration, "90d", "", "1d", "3650d",
+        "How long a dead letter is kept after it was replayed or purged. Open ones are kept for good."),
+    global_number("retention.every", duration, "1h", "", "1m", "7d",
+                  "Pause between two looks for what is older than it may get."),
+    global_number("retention.batch_rows", integer, "1000", "rows", "10", "100000",
+                  "Rows of one kind removed in one transaction, at most."),
 
     global_number("workers.data_raw", integer, "2", "threads", "1", "64",
                   "Consumers that map raw data to shards."),
     global_number("workers.relations", integer, "1", "threads", "1", "64",
                   "Consumers that resolve relations between shards."),
     global_number("workers.analytics", integer, "1", "threads", "1", "64", "Consumers that assess deals."),
+
+    global_number("workers.communications", integer, "1", "threads", "1", "64",
+                  "Consumers that understand mails and chat messages."),
+    global_number("workers.documents", integer, "2", "threads", "1", "64",
+                  "Consumers that have documents read and understand them."),
+    global_number("workers.meetings", integer, "1", "threads", "1", "64",
+                  "Consumers that understand meetings by their transcripts."),
+    global_number("workers.events", integer, "1", "threads", "1", "64",
+                  "Consumers that understand calendar entries."),
+
+    {"extract.program",
+     text,
+     "auto",
+     "",
+     "",
+     "",
+     {},
+     SettingShape::any,
+     SettingScope::global,
+     true,
+     "Path of castiel-extract, the sandboxed program that parses files. auto: beside the castiel program."},
+    global_number(
+        "extract.workers", integer, "2", "processes", "1", "64",
+        "Processes that parse files at the same time, at most; they are started when there is work."),
+    global_number("extract.time_limit", duration, "60s", "", "1s", "1h",
+                  "Time for parsing one file; then its process is ended and the file counts as unreadable."),
+    global_number("extract.memory", bytes, "512MiB", "", "64MiB", "16GiB",
+                  "Memory of a process that parses files, at most."),
 
     tenant_text("tenant.timezone", text, "UTC", SettingShape::time_zone,
                 "The time zone in which the organisation's days begin, as an IANA name."),
@@ -121,14 +172,13 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_text("tenant.base_currency", text, "auto", SettingShape::currency,
                 "The currency sums are given in. auto: the most frequent one of the deals."),
     tenant_text("tenant.language", text, "en", SettingShape::language,
-                "The language texts are expected in where a record does not say. For mail and documents, "
-                "which are not imported yet."),
-    tenant_text("tenant.mail_domains", list, "", SettingShape::domain,
-                "The organisation's own mail domains, which tell colleagues from customers. For mail, which "
-                "is not imported yet."),
+                "The language texts are expected in where a record does not say."),
+    tenant_text(
+        "tenant.mail_domains", list, "", SettingShape::domain,
+        "The organisation's own mail domains, which tell colleagues from customers. Without any, those of "
+        "its users' addresses count."),
     tenant_text("tenant.product_names", list, "", SettingShape::any,
-                "The organisation's own product names, as they appear in texts. For mail and documents, "
-                "which are not imported yet."),
+                "The organisation's own product names, as they appear in texts."),
 
     tenant_number(
         "forecast.simulations", integer, "2000", "runs", "100", "100000",

@@ -45,6 +45,20 @@ json::array people(const json::array* list) {
   return out;
 }
 
+json::array without_nulls(const json::array* list) {
+  json::array out;
+  if (list == nullptr) return out;
+  for (const auto& item : *list) {
+    if (!item.is_object()) continue;
+    json::object kept;
+    for (const auto& [name, value] : item.get_object()) {
+      if (!value.is_null()) kept[name] = value;
+    }
+    out.push_back(std::move(kept));
+  }
+  return out;
+}
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -102,9 +116,13 @@ json::object email_record(json::object structure, const RecordOrigin& origin) {
     thread = parent;
   }
   json::object record{{"key", id}, {"emailId", id}, {"threadId", thread}};
-  record["from"] = or_null(structure, "from");
-  for (const char* name : {"to", "cc", "bcc", "replyTo", "references", "attachments", "warnings"})
-    record[name] = or_array(structure, name);
+  record["from"] = nullptr;
+  if (const auto* from = get_object(structure, "from")) {
+    record["from"] = json::object{{"name", string_or(*from, "name")}, {"email", string_or(*from, "email")}};
+  }
+  for (const char* name : {"to", "cc", "bcc", "replyTo"}) record[name] = people(get_array(structure, name));
+  for (const char* name : {"references", "warnings"}) record[name] = or_array(structure, name);
+  record["attachments"] = without_nulls(get_array(structure, "attachments"));
   record["subject"] = string_or(structure, "subject");
   record["body"] = string_or(structure, "text");
   copy_members(structure, {"html", "sentAt", "receivedAt", "inReplyTo", "calendar", "headers"}, record);
@@ -136,8 +154,8 @@ json::object message_record(const json::object& chat, const json::object& m,
                         {"name", string_or(m, "userName")},
                         {"email", string_or(m, "email")}}},
                       {"text", string_or(m, "text")},
-                      {"mentions", or_array(m, "mentions")},
-                      {"reactions", or_array(m, "reactions")},
+                      {"mentions", without_nulls(get_array(m, "mentions"))},
+                      {"reactions", without_nulls(get_array(m, "reactions"))},
                       {"channel", std::move(channel)},
                       {"communicationType", communication_type},
                       {"files", or_array(m, "files")},
@@ -208,7 +226,7 @@ json::object document_record(const RecordOrigin& origin, std::string_view media_
                       {"blobUrl", blob_url},
                       {"sha256", origin.content_sha256},
                       {"mimeType", media_type},
-                      {"size", size},
+                      {"size", static_cast<std::int64_t>(size)},
                       {"title", name_of(origin.path)},
                       {"modifiedAt", nullptr},
                       {"modifiedBy", ""},

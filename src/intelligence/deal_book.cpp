@@ -196,6 +196,11 @@ Result<json::object> DealBook::forecast(const storage::Reader& reader, const For
   return book->forecast(query.period, query.by);
 }
 
+void DealBook::forget(const TenantId& tenant) {
+  std::lock_guard lock(impl_->mutex);
+  impl_->entries.remove_if([&](const auto& e) { return e->done && e->request.tenant == tenant; });
+}
+
 Result<json::object> DealBook::backtest(const storage::Reader& reader) {
   CASTIEL_ASSIGN(const auto book, open(reader));
   return book->backtest();

@@ -89,6 +89,9 @@ class DealBook {
   // Trains a model for each past period: seconds for tens of thousands of deals. Kept with the book.
   Result<json::object> backtest(const storage::Reader& reader);
 
+  // Drops what is kept of an erased tenant.
+  void forget(const TenantId& tenant);
+
   static std::vector<std::string> sort_keys();
 
  private:

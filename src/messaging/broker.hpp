@@ -41,7 +41,10 @@ struct Delivery {
 struct ReceiveLimits {
   int messages = 8;     // at most this many messages (prefetch)
   int records = 1'000;  // and this many records in them, but at least one message
+  int batch_from = 0;   // several messages only where they have, or their lane holds, this many records
 };
+// Limits of a tenant's messages; may block.
+using LimitsOf = std::function<ReceiveLimits(const TenantId&)>;
 
 struct QueueStats {
   std::string name;
@@ -60,8 +63,13 @@ class Broker {
   // Messages of one tenant and one lane, in order; tenants take turns. Empty when nothing came until the
   // deadline or when interrupt() was called. Until they are settled or refused nobody else gets messages of
   // that lane.
-  virtual Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits,
-                                                Deadline deadline) = 0;
+  virtual Result<std::vector<Delivery>> receive_by(std::string_view queue, const LimitsOf& limits,
+                                                   Deadline deadline) = 0;
+  // With the same limits for every tenant.
+  Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits,
+                                        Deadline deadline) {
+    return receive_by(queue, LimitsOf([&](const TenantId&) { return limits; }), deadline);
+  }
   // Takes the messages out of the queue with the step's transaction; settled() follows its commit.
   virtual Result<> settle(storage::Transaction& tx, std::span<const Delivery> deliveries) = 0;
   virtual void settled(std::span<const Delivery> deliveries) = 0;

@@ -153,17 +153,25 @@ class Consumer::StepImpl final : public Step {
   const Consumer* consumer_;
 };
 
-Duration Consumer::retry_delay(int tries) {
-  Duration delay = options_.first_retry;
-  for (int i = 1; i < tries && delay < options_.longest_retry; ++i) delay *= 2;
-  delay = std::min(delay, options_.longest_retry);
+ConsumerTuning Consumer::tuning_of(const TenantId& tenant) const {
+  if (options_.tuning_of) return options_.tuning_of(tenant);
+  return {options_.limits, options_.queue.max_deliveries, options_.first_retry, options_.longest_retry};
+}
+
+Duration Consumer::retry_delay(const TenantId& tenant, int tries) {
+  const ConsumerTuning tuning = tuning_of(tenant);
+  Duration delay = tuning.first_retry;
+  for (int i = 1; i < tries && delay < tuning.longest_retry; ++i) delay *= 2;
+  delay = std::min(delay, tuning.longest_retry);
   const auto spread = static_cast<std::uint64_t>(2 * options_.jitter.count() + 1);
   return std::max(Duration(0), delay + Duration(static_cast<std::int64_t>(parts_.random->below(spread))) -
                                    options_.jitter);
 }
 
 Result<bool> Consumer::step(Deadline wait) {
-  CASTIEL_ASSIGN(auto deliveries, parts_.broker->receive(queue(), options_.limits, wait));
+  CASTIEL_ASSIGN(
+      auto deliveries,
+      parts_.broker->receive_by(queue(), [this](const TenantId& t) { return tuning_of(t).limits; }, wait));
   if (deliveries.empty()) return false;
   CASTIEL_TRY(process(std::move(deliveries)));
   return true;
@@ -171,7 +179,7 @@ Result<bool> Consumer::step(Deadline wait) {
 
 Result<> Consumer::process(std::vector<Delivery> deliveries) {
   // The broker hands out a message again only alone, so an exhausted one is the whole batch.
-  if (const auto& d = deliveries.front(); d.deliveries > options_.queue.max_deliveries) {
+  if (const auto& d = deliveries.front(); d.deliveries > tuning_of(d.tenant).max_deliveries) {
     // Each delivery ended with a failure that was written down, or with the process.
     const int crashes = d.deliveries - 1 - static_cast<int>(d.failures.size());
     const Error last =
@@ -192,6 +200,14 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
   }
   auto done = attempt(deliveries);
   if (done) return {};
+  if (done.error().code == "unknown_tenant") {
+    // Erased while the step was under way; its messages are gone from the queue.
+    parts_.broker->settled(deliveries);
+    parts_.log.info(
+        "messages_of_erased_tenant",
+        {{"queue", queue()}, {"tenant", deliveries.front().tenant}, {"count", deliveries.size()}});
+    return {};
+  }
   if (deliveries.size() == 1) {
     if (done.error().cls == ErrorClass::permanent) {
       auto buried = bury_alone(deliveries.front(), done.error());
@@ -350,7 +366,7 @@ Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, 
   const auto& record = (*records_of(single))[0];
   const std::string key = key_of(record);
   const int tries = d.deliveries + static_cast<int>(d.failures.size());
-  if (error.cls == ErrorClass::permanent || tries >= options_.queue.max_deliveries) {
+  if (error.cls == ErrorClass::permanent || tries >= tuning_of(d.tenant).max_deliveries) {
     const auto* object = record.if_object();
     const std::string file = string_or(single.data.get_object(), "file");
     CASTIEL_TRY(tx.add_problem(d.correlation, {file, object == nullptr ? 0 : int_or(*object, "line", 0),
@@ -369,8 +385,8 @@ Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, 
   CASTIEL_TRY(tx.count(d.correlation, queue(), "retried", 1));
   CASTIEL_TRY(tx.add_flow_entry(
       d.correlation, {parts_.clock->now(), queue(), "retry", d.type, single.id, error.message, 1}));
-  CASTIEL_TRY(
-      parts_.broker->retry(tx, queue(), message, key, parts_.clock->now() + retry_delay(tries), failures));
+  CASTIEL_TRY(parts_.broker->retry(tx, queue(), message, key,
+                                   parts_.clock->now() + retry_delay(d.tenant, tries), failures));
   return true;
 }
 
@@ -480,14 +496,14 @@ Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& err
                                         {"code", error.code},
                                         {"message", error.describe()},
                                         {"troubles", troubles}});
-    return parts_.broker->release(deliveries, retry_delay(std::min(troubles, 16)));
+    return parts_.broker->release(deliveries, retry_delay(d.tenant, std::min(troubles, 16)));
   }
   parts_.log.warn("message_refused", {{"queue", queue()},
                                       {"tenant", d.tenant},
                                       {"code", error.code},
                                       {"message", error.describe()},
                                       {"deliveries", d.deliveries}});
-  return parts_.broker->refuse(deliveries, retry_delay(d.deliveries),
+  return parts_.broker->refuse(deliveries, retry_delay(d.tenant, d.deliveries),
                                {parts_.clock->now(), error.code, error.describe()});
 }
 

@@ -4,6 +4,7 @@
 // (decision 1).
 
 #include <atomic>
+#include <functional>
 
 #include "messaging/broker.hpp"
 #include "messaging/handler.hpp"
@@ -11,10 +12,21 @@
 
 namespace castiel::messaging {
 
+// What a tenant may have its own values of (FLOW-8, FLOW-13).
+struct ConsumerTuning {
+  ReceiveLimits limits;
+  int max_deliveries = 5;
+  Duration first_retry = std::chrono::seconds(1);  // doubles with each try of a message or record
+  Duration longest_retry = std::chrono::seconds(60);
+};
+
 struct ConsumerOptions {
   QueueSpec queue;
+  // Asked for each batch, so that a change takes effect with the next; may block. Without it
+  // the fields below and of `queue` count.
+  std::function<ConsumerTuning(const TenantId&)> tuning_of;
   ReceiveLimits limits;
-  Duration first_retry = std::chrono::seconds(1);  // doubles with each try of a message or record
+  Duration first_retry = std::chrono::seconds(1);
   Duration longest_retry = std::chrono::seconds(60);
   Duration jitter = std::chrono::milliseconds(200);  // ± around the delay
   Duration transaction = std::chrono::seconds(10);   // wait for the writer at most (BREAK-3)
@@ -62,7 +74,8 @@ class Consumer {
   Result<> refuse(std::span<const Delivery> deliveries, const Error& error);
   Result<bool> split_page(const Delivery& delivery);
   Result<> bury_alone(const Delivery& delivery, const Error& error);
-  Duration retry_delay(int tries);
+  ConsumerTuning tuning_of(const TenantId& tenant) const;
+  Duration retry_delay(const TenantId& tenant, int tries);
 
   ConsumerParts parts_;
   ConsumerOptions options_;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -79,6 +81,10 @@ struct Failure {
   std::string code;
   std::string message;
 };
+
+// As text in rows. What cannot be read gives no failures.
+std::string failures_to_json(std::span<const Failure> failures);
+std::vector<Failure> failures_from_json(std::string_view text);
 
 struct DeadLetter {
   std::string id;
@@ -156,6 +162,14 @@ struct AuditEntry {
   std::string action;
   std::string target;
   std::string detail;  // JSON text
+};
+
+// What was kept for long enough, by kind: rows from before these instants may go (TENANT-4).
+struct KeptSince {
+  Timestamp inbox;     // handled messages
+  Timestamp flows;     // story, ledger, problems and import run of a flow that ended and wrote nothing since
+  Timestamp versions;  // versions replaced before
+  Timestamp dead_letters;  // replayed or purged before
 };
 
 struct TenantInfo {

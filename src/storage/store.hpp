@@ -149,6 +149,12 @@ class Transaction : public Reader {
   virtual Result<> put_setting(std::string_view key, std::string_view value) = 0;
   virtual Result<> add_audit(const AuditEntry& entry) = 0;
 
+  // Removes rows older than asked for, at most `max_rows` of each table, and gives how many of which table
+  // went: nothing once there is nothing left. A flow goes as a whole when nothing of it waits in a queue, so
+  // its last removal may be of more rows: all its counters and problems.
+  virtual Result<std::vector<std::pair<std::string, std::int64_t>>> prune(const KeptSince& since,
+                                                                          std::int64_t max_rows) = 0;
+
   static constexpr std::int64_t kMaxProblems = 10'000;
 };
 

@@ -8,6 +8,7 @@
 #include "base/digest.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
+#include "sync/impl/import_state.hpp"
 
 namespace castiel::sync {
 
@@ -16,11 +17,9 @@ using messaging::lane_of;
 
 namespace {
 
-constexpr std::string_view kStage = "files";  // the producer's name in ledger and trace
-constexpr int kPagesAtOnce = 5;               // pages published with one commit
-constexpr std::int64_t kMostPending = 400;    // pages of the flow not yet mapped before reading pauses
-constexpr std::int64_t kFewPending = 200;     // and when it goes on
-constexpr auto kWriteDeadline = std::chrono::seconds(10);
+constexpr int kPagesAtOnce = 5;             // pages published with one commit
+constexpr std::int64_t kMostPending = 400;  // pages of the flow not yet mapped before reading pauses
+constexpr std::int64_t kFewPending = 200;   // and when it goes on
 
 std::string paths_key(const ImportOptions& options) {
   std::string key = options.again ? "again" : "";
@@ -52,40 +51,6 @@ json::array columns_json(const connectors::RecordMapping& mapping) {
 }
 
 }  // namespace
-
-struct ImportJob::State {
-  ImportParts parts;
-  TenantId tenant;
-  ImportOptions options;
-  connectors::SourceMap source_map;
-  storage::ImportRun run;
-  json::object detail;  // of the run, see start()
-  std::vector<connectors::ListedFile> files;
-  std::size_t next_file = 0;
-  std::optional<FileReader> reader;
-  storage::ImportedFile progress;  // of the file being read
-  std::uint64_t progress_bytes = 0;
-  bool waiting = false;
-  bool announced = false;  // integration.import.read is published
-
-  Deadline deadline() const { return Deadline::after(*parts.clock, kWriteDeadline); }
-  Result<std::unique_ptr<storage::Transaction>> begin() { return parts.store->begin(tenant, deadline()); }
-  Result<> count(storage::Transaction& tx, std::string_view counter, std::int64_t by) {
-    return tx.count(run.correlation, kStage, counter, by);
-  }
-  Result<> problem(storage::Transaction& tx, const connectors::Problem& p) {
-    return tx.add_problem(run.correlation, {p.file, static_cast<std::int64_t>(p.line), p.code, p.message});
-  }
-  Result<> save_run(storage::Transaction& tx) {
-    run.detail = json::serialize(detail);
-    return tx.put_import_run(run);
-  }
-  Result<> open_next();
-  Result<> publish_pages();
-  Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page);
-  Result<> bury_lost(storage::Transaction& tx, const connectors::Problem& p);
-  Result<> announce();
-};
 
 ImportJob::ImportJob(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ImportJob::~ImportJob() = default;
@@ -143,6 +108,8 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     s.detail["announced"] = false;
     s.detail["timeZone"] = s.options.time_zone;
     s.detail["defaultCurrency"] = s.options.default_currency;
+    s.detail["pageRecords"] = s.options.page_records;
+    s.detail["pageBytes"] = s.options.page_bytes;
   }
   std::int64_t total = 0;
   for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
@@ -178,98 +145,110 @@ Result<> go_on_at(FileReader& reader, const connectors::Cursor& cursor) {
   return {};
 }
 
-// Opens the next file that has something to read; files that cannot be read or were read before are recorded.
 Result<> ImportJob::State::open_next() {
-  while (!reader && next_file < files.size()) {
+  while (!reader && !content && next_file < files.size()) {
     const auto& file = files[next_file];
-    connectors::FileOptions file_options;
-    file_options.source_map = &source_map;
-    file_options.time_zone = options.time_zone;
-    file_options.default_currency = options.default_currency;
-    auto opened = FileReader::open(*parts.files, file.path, file_options);
-    CASTIEL_ASSIGN(auto tx, begin());
-    // A resumed run has told of this file before.
-    const std::string seen = "file:" + sha256_hex(file.path).substr(0, 24);
-    CASTIEL_ASSIGN(const auto known, tx->cursor(run.correlation.str(), seen));
-    const bool told = known.has_value();
-    CASTIEL_TRY(tx->put_cursor(run.correlation.str(), seen, "1"));
-    if (!opened) {
-      if (opened.error().cls != ErrorClass::permanent) return std::unexpected(opened.error());
-      if (!told) {
-        // A text or picture lying beside the exports is passed over; a file that was named, or claims to hold
-        // a table, is a problem.
-        const bool named = std::ranges::find(options.paths, file.path) != options.paths.end();
-        const bool other_kind =
-            opened.error().code == "unsupported" && !named && !claims_to_be_a_table(file.path);
-        CASTIEL_TRY(count(*tx, other_kind ? "filesSkipped" : "filesFailed", 1));
-        CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
-        if (other_kind) {
-          CASTIEL_TRY(
-              tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", "skipped",
-                                                   file.path, "skipped: " + opened.error().describe(), 0}));
-        } else {
-          CASTIEL_TRY(tx->add_problem(run.correlation,
-                                      {file.path, 0, opened.error().code, opened.error().describe()}));
-        }
-        CASTIEL_TRY(tx->commit());
-      }
-      ++next_file;
+    CASTIEL_ASSIGN(const auto sniffed, kind_of(file));
+    if (!connectors::is_content(sniffed)) {
+      CASTIEL_TRY(open_table(file));
       continue;
     }
-    auto mapping = opened->mapping();
-    if (options.integration) mapping.integration = options.integration->str();
-    const std::string how = sha256_hex(json::serialize(connectors::to_json(mapping))).substr(0, 16);
-    CASTIEL_ASSIGN(const auto before, tx->imported_file(opened->sha256(), how));
-    const bool ours = before && before->correlation == run.correlation;
-    // Without modification times there is no telling what a second reading would mean, so the same bytes are
-    // skipped.
-    if (before && before->complete && (ours || (!before->dated && !options.again))) {
-      if (!told) {
-        CASTIEL_TRY(count(*tx, "filesSkipped", 1));
-        CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
-        CASTIEL_TRY(tx->add_flow_entry(
-            run.correlation, {parts.clock->now(), std::string(kStage), "note", mapping.entity, file.path,
-                              "skipped: these bytes were imported before", before->records}));
-        CASTIEL_TRY(tx->commit());
-      }
-      ++next_file;
-      continue;
-    }
-    progress = {
-        opened->sha256(), how, run.correlation, false, mapping.column_for("modifiedAt") != nullptr, "", 0};
-    progress_bytes = 0;
-    if (ours) {
-      progress = *before;
-      const auto place = parse_json(before->cursor);
-      if (place && place->is_object()) {
-        const auto& o = place->get_object();
-        const connectors::Cursor cursor{static_cast<std::uint64_t>(int_or(o, "offset", 0)),
-                                        static_cast<std::uint64_t>(int_or(o, "line", 1)),
-                                        static_cast<std::uint64_t>(int_or(o, "records", 0))};
-        CASTIEL_TRY(go_on_at(*opened, cursor));
-        progress_bytes = static_cast<std::uint64_t>(int_or(o, "bytes", 0));
-      }
-    }
+    CASTIEL_ASSIGN(const bool published, publish_single_files());
+    if (published) return {};
+    CASTIEL_TRY(open_content(file, sniffed));
+  }
+  return {};
+}
+
+// Opens the table, or records why not and goes on to the next file.
+Result<> ImportJob::State::open_table(const connectors::ListedFile& file) {
+  connectors::FileOptions file_options;
+  file_options.source_map = &source_map;
+  file_options.time_zone = options.time_zone;
+  file_options.default_currency = options.default_currency;
+  auto opened = FileReader::open(*parts.files, file.path, file_options);
+  CASTIEL_ASSIGN(auto tx, begin());
+  // A resumed run has told of this file before.
+  const std::string seen = "file:" + sha256_hex(file.path).substr(0, 24);
+  CASTIEL_ASSIGN(const auto known, tx->cursor(run.correlation.str(), seen));
+  const bool told = known.has_value();
+  CASTIEL_TRY(tx->put_cursor(run.correlation.str(), seen, "1"));
+  if (!opened) {
+    if (opened.error().cls != ErrorClass::permanent) return std::unexpected(opened.error());
     if (!told) {
-      json::array notes;
-      for (const auto& note : opened->recognition().notes) notes.push_back(json::value(note));
-      // A step that failed after this point told of the file already, in memory.
-      auto& understood = detail["understood"].get_array();
-      const auto told_before = std::ranges::find_if(
-          understood, [&](const json::value& u) { return string_or(u.get_object(), "file") == file.path; });
-      if (told_before != understood.end()) understood.erase(told_before);
-      understood.push_back({{"file", file.path},
-                            {"entity", mapping.entity},
-                            {"integration", mapping.integration},
-                            {"confidence", opened->recognition().confidence},
-                            {"why", opened->recognition().why},
-                            {"columns", columns_json(mapping)},
-                            {"notes", std::move(notes)}});
-      CASTIEL_TRY(save_run(*tx));
+      // A text or picture lying beside the exports is passed over; a file that was named, or claims to hold
+      // a table, is a problem.
+      const bool named = std::ranges::find(options.paths, file.path) != options.paths.end();
+      const bool other_kind =
+          opened.error().code == "unsupported" && !named && !claims_to_be_a_table(file.path);
+      CASTIEL_TRY(count(*tx, other_kind ? "filesSkipped" : "filesFailed", 1));
+      CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
+      if (other_kind) {
+        CASTIEL_TRY(
+            tx->add_flow_entry(run.correlation, {parts.clock->now(), std::string(kStage), "note", "skipped",
+                                                 file.path, "skipped: " + opened.error().describe(), 0}));
+      } else {
+        CASTIEL_TRY(
+            tx->add_problem(run.correlation, {file.path, 0, opened.error().code, opened.error().describe()}));
+      }
       CASTIEL_TRY(tx->commit());
     }
-    reader = std::move(*opened);
+    ++next_file;
+    return {};
   }
+  auto mapping = opened->mapping();
+  if (options.integration) mapping.integration = options.integration->str();
+  const std::string how = sha256_hex(json::serialize(connectors::to_json(mapping))).substr(0, 16);
+  CASTIEL_ASSIGN(const auto before, tx->imported_file(opened->sha256(), how));
+  const bool ours = before && before->correlation == run.correlation;
+  // Without modification times there is no telling what a second reading would mean, so the same bytes are
+  // skipped.
+  if (before && before->complete && (ours || (!before->dated && !options.again))) {
+    if (!told) {
+      CASTIEL_TRY(count(*tx, "filesSkipped", 1));
+      CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(file.size)));
+      CASTIEL_TRY(tx->add_flow_entry(
+          run.correlation, {parts.clock->now(), std::string(kStage), "note", mapping.entity, file.path,
+                            "skipped: these bytes were imported before", before->records}));
+      CASTIEL_TRY(tx->commit());
+    }
+    ++next_file;
+    return {};
+  }
+  progress = {
+      opened->sha256(), how, run.correlation, false, mapping.column_for("modifiedAt") != nullptr, "", 0};
+  progress_bytes = 0;
+  if (ours) {
+    progress = *before;
+    const auto place = parse_json(before->cursor);
+    if (place && place->is_object()) {
+      const auto& o = place->get_object();
+      const connectors::Cursor cursor{static_cast<std::uint64_t>(int_or(o, "offset", 0)),
+                                      static_cast<std::uint64_t>(int_or(o, "line", 1)),
+                                      static_cast<std::uint64_t>(int_or(o, "records", 0))};
+      CASTIEL_TRY(go_on_at(*opened, cursor));
+      progress_bytes = static_cast<std::uint64_t>(int_or(o, "bytes", 0));
+    }
+  }
+  if (!told) {
+    json::array notes;
+    for (const auto& note : opened->recognition().notes) notes.push_back(json::value(note));
+    // A step that failed after this point told of the file already, in memory.
+    auto& understood = detail["understood"].get_array();
+    const auto told_before = std::ranges::find_if(
+        understood, [&](const json::value& u) { return string_or(u.get_object(), "file") == file.path; });
+    if (told_before != understood.end()) understood.erase(told_before);
+    understood.push_back({{"file", file.path},
+                          {"entity", mapping.entity},
+                          {"integration", mapping.integration},
+                          {"confidence", opened->recognition().confidence},
+                          {"why", opened->recognition().why},
+                          {"columns", columns_json(mapping)},
+                          {"notes", std::move(notes)}});
+    CASTIEL_TRY(save_run(*tx));
+    CASTIEL_TRY(tx->commit());
+  }
+  reader = std::move(*opened);
   return {};
 }
 
@@ -335,7 +314,7 @@ Result<> ImportJob::State::publish_pages() {
   std::vector<connectors::RawPage> pages;
   bool end = false;
   for (int i = 0; i < kPagesAtOnce; ++i) {
-    CASTIEL_ASSIGN(auto page, reader->next_page(parts.page_records, parts.page_bytes));
+    CASTIEL_ASSIGN(auto page, reader->next_page(options.page_records, options.page_bytes));
     if (!page) {
       end = true;
       break;
@@ -398,13 +377,14 @@ Result<ImportJob::Progress> ImportJob::step() {
   {
     CASTIEL_ASSIGN(const auto reader, s.parts.store->read(s.tenant));
     // Only the pages themselves hold the reader back: the stages after them wait for its end.
-    CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation, model::queue::kDataRaw));
+    CASTIEL_ASSIGN(const auto pending, s.pending(*reader));
     s.waiting = pending > (s.waiting ? kFewPending : kMostPending);
   }
   if (s.waiting) return Progress::waiting;
   // A page that could not be committed is read again from the last place that was.
   const auto redo = [&](const Error& error) -> Result<Progress> {
     s.reader.reset();
+    s.content.reset();
     return std::unexpected(error);
   };
   if (auto opened = s.open_next(); !opened) return redo(opened.error());
@@ -412,6 +392,11 @@ Result<ImportJob::Progress> ImportJob::step() {
     if (auto published = s.publish_pages(); !published) return redo(published.error());
     return Progress::more;
   }
+  if (s.content) {
+    if (auto published = s.publish_content_pages(); !published) return redo(published.error());
+    return Progress::more;
+  }
+  if (s.next_file < s.files.size()) return Progress::more;
   if (!s.announced) CASTIEL_TRY(s.announce());
   return Progress::all_read;
 }

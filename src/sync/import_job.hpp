@@ -11,7 +11,9 @@
 
 #include "base/json.hpp"
 #include "connectors/files/file_source.hpp"
+#include "extract/extractor.hpp"
 #include "messaging/publisher.hpp"
+#include "storage/blobs.hpp"
 #include "storage/store.hpp"
 
 namespace castiel::sync {
@@ -24,16 +26,19 @@ struct ImportOptions {
   bool again = false;                        // read files whose bytes were imported before once more
   std::string time_zone = "UTC";             // the tenant's, for times without a zone
   std::string default_currency;              // the tenant's, may be empty
+  std::size_t page_records = connectors::kPageRecords;  // in one message, at most
+  std::size_t page_bytes = connectors::kPageBytes;      // of source text in one message, at most
 };
 
 struct ImportParts {
   storage::Store* store;
   const messaging::Publisher* publisher;
   connectors::FileSystem* files;
+  extract::Extractor* extractor;
+  storage::Blobs* blobs;
   const Clock* clock;
   IdGenerator* ids;
-  std::size_t page_records = connectors::kPageRecords;  // in one message, at most
-  std::size_t page_bytes = connectors::kPageBytes;      // of source text in one message, at most
+  std::size_t max_inline_record_bytes = std::size_t{5} << 20;  // a larger one travels by claim (FLOW-7)
 };
 
 // One thread at a time. Blocks on disk.

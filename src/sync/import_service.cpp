@@ -21,13 +21,22 @@ struct ImportService::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::unique_ptr<ImportJob>> waiting;
-  std::vector<CorrelationId> active;
+  struct Active {
+    CorrelationId correlation;
+    TenantId tenant;
+    bool dropped = false;
+  };
+  std::vector<Active> active;  // waiting or running
   std::vector<std::jthread> threads;
   bool stopping = false;
 
-  bool pause(Duration d) {
+  // False when the job has to end.
+  bool pause(const ImportJob& job, Duration d) {
     std::unique_lock lock(mutex);
-    return !changed.wait_for(lock, d, [this] { return stopping; });
+    return !changed.wait_for(lock, d, [&] {
+      const auto it = std::ranges::find(active, job.correlation(), &Active::correlation);
+      return stopping || it == active.end() || it->dropped;
+    });
   }
 
   void work() {
@@ -42,20 +51,21 @@ struct ImportService::Impl {
       }
       run(*job);
       std::lock_guard lock(mutex);
-      std::erase(active, job->correlation());
+      std::erase_if(active, [&](const Active& a) { return a.correlation == job->correlation(); });
+      changed.notify_all();
     }
   }
 
   void run(ImportJob& job) {
     bool all_read = false;
-    while (pause(Duration(0))) {
+    while (pause(job, Duration(0))) {
       if (all_read) {
         const auto done = job.finish_if_idle();
         if (done && *done) {
           log.info("import_done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
           return;
         }
-        if (!pause(done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
+        if (!pause(job, done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
         continue;
       }
       const auto progress = job.step();
@@ -68,9 +78,9 @@ struct ImportService::Impl {
           (void)job.fail(progress.error());
           return;
         }
-        if (!pause(kPauseAfterError)) return;
+        if (!pause(job, kPauseAfterError)) return;
       } else if (*progress == ImportJob::Progress::waiting) {
-        if (!pause(kIdlePoll)) return;
+        if (!pause(job, kIdlePoll)) return;
       } else if (*progress == ImportJob::Progress::all_read) {
         all_read = true;
       }
@@ -80,12 +90,12 @@ struct ImportService::Impl {
   Result<CorrelationId> enqueue(std::unique_ptr<ImportJob> job) {
     std::lock_guard lock(mutex);
     const auto id = job->correlation();
-    if (std::ranges::find(active, id) != active.end())
+    if (std::ranges::find(active, id, &Active::correlation) != active.end())
       return id;  // the same paths are being imported already
     if (waiting.size() >= static_cast<std::size_t>(kMaxWaiting)) {
       return transient("too_many_imports", "too many imports are waiting: try again when some are done");
     }
-    active.push_back(id);
+    active.push_back({id, job->tenant()});
     waiting.push_back(std::move(job));
     changed.notify_all();
     return id;
@@ -126,6 +136,10 @@ Result<> ImportService::resume(const TenantId& tenant) {
     options.again = bool_or(o, "again", false);
     options.time_zone = string_or(o, "timeZone", "UTC");
     options.default_currency = string_or(o, "defaultCurrency");
+    options.page_records = static_cast<std::size_t>(
+        int_or(o, "pageRecords", static_cast<std::int64_t>(connectors::kPageRecords)));
+    options.page_bytes =
+        static_cast<std::size_t>(int_or(o, "pageBytes", static_cast<std::int64_t>(connectors::kPageBytes)));
     if (const auto integration = string_or(o, "integration"); !integration.empty())
       options.integration = IntegrationId(integration);
     auto started = start(tenant, std::move(options));
@@ -139,6 +153,22 @@ Result<> ImportService::resume(const TenantId& tenant) {
     }
   }
   return {};
+}
+
+void ImportService::drop(const TenantId& tenant) {
+  std::unique_lock lock(impl_->mutex);
+  std::erase_if(impl_->waiting, [&](const auto& job) {
+    if (job->tenant() != tenant) return false;
+    std::erase_if(impl_->active, [&](const auto& a) { return a.correlation == job->correlation(); });
+    return true;
+  });
+  for (auto& a : impl_->active) a.dropped = a.dropped || a.tenant == tenant;
+  impl_->changed.notify_all();
+  impl_->changed.wait(lock, [&] {
+    return impl_->stopping || std::ranges::none_of(impl_->active, [&](const auto& a) {
+             return a.dropped && a.tenant == tenant;
+           });
+  });
 }
 
 void ImportService::stop() {

@@ -21,6 +21,8 @@ class ImportService {
   Result<CorrelationId> start(TenantId tenant, ImportOptions options);
   // Takes up the runs an earlier process left unfinished.
   Result<> resume(const TenantId& tenant);
+  // Ends the tenant's imports where they are and returns when none runs any more; they stay unfinished.
+  void drop(const TenantId& tenant);
   void stop();
 
  private:

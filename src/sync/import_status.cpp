@@ -19,6 +19,13 @@ struct Counts {
   std::map<std::string, std::int64_t> without;  // "opportunity:account": records without that relation
 };
 
+// Where the records of an import are read or first understood.
+bool is_source_stage(std::string_view stage) {
+  namespace queue = model::queue;
+  return stage == "files" || stage == queue::kDataRaw || stage == queue::kCommunications ||
+         stage == queue::kDocuments || stage == queue::kMeetings || stage == queue::kEvents;
+}
+
 Counts count(const std::vector<storage::LedgerEntry>& ledger) {
   Counts c;
   for (const auto& [stage, counter, value] : ledger) {
@@ -29,7 +36,7 @@ Counts count(const std::vector<storage::LedgerEntry>& ledger) {
     if (counter == "read") c.read += value;
     if (counter == "mapped") c.mapped += value;
     // Records the import brought; a message of a later stage that ended as dead letter is none of them.
-    if (counter == "dead" && (stage == "files" || stage == model::queue::kDataRaw)) c.dead += value;
+    if (counter == "dead" && is_source_stage(stage)) c.dead += value;
     if (counter == "quarantined") c.quarantined += value;
     if (counter == "problems") c.problems += value;
     if (counter.starts_with("without:")) c.without[counter.substr(8)] += value;

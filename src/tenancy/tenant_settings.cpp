@@ -143,6 +143,12 @@ Result<> TenantSettings::set(const TenantId& tenant, std::string_view key, std::
   return set(tenant, {&change, 1}, actor);
 }
 
+void TenantSettings::forget(const TenantId& tenant) {
+  const std::lock_guard lock(mutex_);
+  ++generation_;
+  cache_.erase(tenant);
+}
+
 Result<std::vector<TenantSetting>> TenantSettings::list(const TenantId& tenant) const {
   CASTIEL_ASSIGN(const auto reader, store_.read(tenant));
   CASTIEL_ASSIGN(const Stored stored, reader->settings());

@@ -51,6 +51,9 @@ class TenantSettings final : public SettingsView {
                std::string_view actor);
   Result<> set(const TenantId& tenant, std::string_view key, std::string_view value, std::string_view actor);
 
+  // Drops what is remembered of an erased tenant, so that one made anew under its name starts with defaults.
+  void forget(const TenantId& tenant);
+
   // All settings a tenant may have its own value of, in the table's order, read from the store now.
   // Errors: unknown_tenant, the store's.
   Result<std::vector<TenantSetting>> list(const TenantId& tenant) const;

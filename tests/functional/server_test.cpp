@@ -85,6 +85,15 @@ TEST(Serve, imports_through_its_socket_and_answers_of_it) {
   EXPECT_EQ(castiel({"tenants", "list", "--data", data.string(), "--json"}).lines().size(), 2u);
   EXPECT_EQ(castiel({"dlq", "list", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(),
             0u);
+  EXPECT_EQ(
+      castiel({"tenants", "set", "other", "tenant.timezone=Europe/Berlin", "--data", data.string()}).status,
+      0);
+  EXPECT_EQ(castiel({"tenants", "set", "other", "tenant.timezone=Moon/Base", "--data", data.string()}).status,
+            2);
+  const auto shown = castiel({"tenants", "show", "other", "--data", data.string(), "--json"});
+  EXPECT_EQ(shown.last().at("settings").at("tenant.timezone").at("value"), "Europe/Berlin");
+  EXPECT_EQ(castiel({"tenants", "erase", "other", "--yes", "--data", data.string(), "--json"}).status, 0);
+  EXPECT_EQ(castiel({"tenants", "list", "--data", data.string(), "--json"}).lines().size(), 1u);
   EXPECT_EQ(castiel({"trace", id, "--data", data.string(), "--json"}).status, 0);
   EXPECT_EQ(castiel({"deals", "--tenant", "acme", "--data", data.string(), "--json"}).lines().size(), 34u);
   const auto refused = castiel({"import", (folder.path() / "missing.csv").string(), "--tenant", "acme",

@@ -16,10 +16,10 @@ using messaging::Step;
 
 // --- broker ---
 
-Result<std::vector<Delivery>> SimBroker::receive(std::string_view queue,
-                                                 const messaging::ReceiveLimits& limits, Deadline deadline) {
+Result<std::vector<Delivery>> SimBroker::receive_by(std::string_view queue, const messaging::LimitsOf& limits,
+                                                    Deadline deadline) {
   faults_->point("broker.receive");
-  CASTIEL_ASSIGN(auto deliveries, inner_->receive(queue, limits, deadline));
+  CASTIEL_ASSIGN(auto deliveries, inner_->receive_by(queue, limits, deadline));
   if (deliveries.empty()) return deliveries;
   faults_->point("broker.received");
   if (deliveries.size() == 1 && deliveries.front().deliveries > 1) probes_->hit("redelivered alone");

@@ -35,9 +35,9 @@ class SimBroker final : public messaging::Broker {
       : inner_(&inner), store_(&store), clock_(&clock), faults_(&faults), probes_(&probes), mutant_(mutant) {}
 
   Result<> declare(const messaging::QueueSpec& queue) override { return inner_->declare(queue); }
-  Result<std::vector<messaging::Delivery>> receive(std::string_view queue,
-                                                   const messaging::ReceiveLimits& limits,
-                                                   Deadline deadline) override;
+  Result<std::vector<messaging::Delivery>> receive_by(std::string_view queue,
+                                                      const messaging::LimitsOf& limits,
+                                                      Deadline deadline) override;
   Result<> settle(storage::Transaction& tx, std::span<const messaging::Delivery> deliveries) override;
   void settled(std::span<const messaging::Delivery> deliveries) override;
   Result<> refuse(std::span<const messaging::Delivery> deliveries, Duration delay,

@@ -8,12 +8,14 @@
 #include <filesystem>
 
 #include "connectors/testing/memory_file_system.hpp"
+#include "extract/testing/direct_extractor.hpp"
 #include "intelligence/risk_handler.hpp"
 #include "messaging/consumer.hpp"
 #include "messaging/embedded/embedded_broker.hpp"
 #include "model/event_types.hpp"
 #include "processing/crm/crm_handler.hpp"
 #include "processing/crm/relations_handler.hpp"
+#include "storage/testing/memory_blobs.hpp"
 #include "sync/import_job.hpp"
 
 namespace castiel::sim {
@@ -117,6 +119,8 @@ struct Durable {
   Faults faults;
   connectors::testing::MemoryFileSystem files;
   SimFileSystem sim_files;
+  extract::DirectExtractor extractor;
+  storage::testing::MemoryBlobs blobs;
   telemetry::Log log;
 };
 
@@ -130,7 +134,7 @@ struct Process {
     options.sync = false;
     options.cache_bytes = 4u << 20;
     options.observer = &w.faults;
-    CASTIEL_ASSIGN(store, storage::SqliteStore::open(std::move(options), w.clock, ids));
+    CASTIEL_ASSIGN(store, storage::SqliteStore::open(std::move(options), w.clock));
     CASTIEL_ASSIGN(embedded, messaging::EmbeddedBroker::create(*store, w.clock));
     broker = std::make_unique<SimBroker>(*embedded, *store, w.clock, w.faults, w.probes, w.options.mutant);
     publisher = std::make_unique<messaging::Publisher>(schemas(), w.clock, ids);
@@ -411,7 +415,8 @@ class World {
       options.integration = IntegrationId(kIntegration);
       user.located = false;  // should start() fail, look again
       CASTIEL_ASSIGN(user.job, sync::ImportJob::start({process_->store.get(), process_->publisher.get(),
-                                                       &w_.sim_files, &w_.clock, &process_->ids},
+                                                       &w_.sim_files, &w_.extractor, &w_.blobs, &w_.clock,
+                                                       &process_->ids},
                                                       tenant, std::move(options)));
       user.located = true;
       if (resumes) w_.probes.hit("import resumed");

@@ -16,6 +16,16 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
   }
   const problem = (response, status, title, detail, code) => json(response, status, { type: `https://castiel.example/problems/${code}`, title, status, detail, code, instance: '' });
   const page = (items) => ({ items, next: null });
+  function slice(list, query, name) {
+    const limit = Math.min(500, Number(query.get('limit') ?? 50));
+    const from = Number(query.get('cursor') ?? 0);
+    return { [name]: list.slice(from, from + limit), next: from + limit < list.length ? String(from + limit) : null };
+  }
+  async function bodyOf(request) {
+    let text = '';
+    for await (const bytes of request) text += bytes;
+    return text ? JSON.parse(text) : null;
+  }
 
   function listDeals(world, query) {
     const text = (query.get('q') ?? '').toLowerCase();
@@ -55,7 +65,7 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
   }
 
   const emptyAnswers = {
-    overview: () => emptyOverview('empty'), deals: () => page([]), imports: () => page([]), dlq: () => page([]),
+    overview: () => emptyOverview('empty'), deals: () => page([]), imports: () => page([]), dlq: () => page([]), links: () => page([]), search: () => ({ mode: 'hybrid', hits: [] }),
     forecast: (rest) => (rest ? { items: [], coverage: null, n: 0, brier: null, baseRateBrier: null, note: '' } : { asOf: '2026-01-05', asOfReason: 'now', currency: 'unknown', simulations: 0, items: [], quality: null }),
   };
 
@@ -102,7 +112,8 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
     if (area === 'deals') {
       const deal = world.deals.find((row) => row.id === first);
       if (!deal) return problem(response, 404, 'No such deal', `There is no deal "${first}" in tenant "${tenant}".`, 'deal_unknown');
-      return json(response, 200, second === 'timeline' ? page(world.timeline(deal)) : world.detail(deal));
+      if (second === 'timeline') return json(response, 200, slice(world.entries(deal), query, 'entries'));
+      return json(response, 200, second === 'people' ? page(world.sources.of(deal).people) : world.detail(deal));
     }
     if (area === 'forecast' && first === 'backtest') {
       return json(response, 200, { items: world.backtest, coverage: world.backtest.filter((point) => point.inside).length / world.backtest.length, n: world.backtest.length, brier: 0.1912, baseRateBrier: 0.25, note: 'Months of 2017, predicted on their first day.' });
@@ -128,6 +139,20 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
       else if (second === 'replay') letter.state = 'replayed';
       return json(response, 200, request.method === 'POST' ? { replayed: 1 } : world.letterDetail(letter));
     }
+    if (area === 'shards') {
+      const shard = world.sources.find(first ?? '');
+      return shard ? json(response, 200, shard) : problem(response, 404, 'No such record', `There is no record "${first}".`, 'shard_unknown');
+    }
+    if (area === 'links' && !first) return json(response, 200, slice(world.sources.links.filter((link) => link.status === (query.get('status') ?? 'suggested')), query, 'items'));
+    if (area === 'links') {
+      const link = world.sources.links.find((one) => one.id === first);
+      if (!link) return problem(response, 404, 'No such link', `There is no link "${first}".`, 'link_unknown');
+      return bodyOf(request).then((body) => {
+        const decided = world.sources.decide(link, second, body);
+        return decided ? json(response, 200, decided) : problem(response, 400, 'Not possible', 'Name a deal the source belongs to.', 'target_unknown');
+      });
+    }
+    if (area === 'search') return json(response, 200, { mode: query.get('mode') ?? 'hybrid', hits: world.sources.search(query.get('q') ?? '', Number(query.get('limit') ?? 50)) });
     if (area === 'trace') return json(response, 200, first === world.trace.correlationId || first === 'imp-2017112010-99d1' ? { ...world.trace, correlationId: first } : { correlationId: first, items: [], ledger: [] });
     return problem(response, 404, 'No such route', url.pathname, 'route_unknown');
   }

@@ -1,3 +1,5 @@
+import { makeSources } from './sources.mjs';
+
 // A made-up sales organisation for development and for states that are hard to produce. Always the same numbers.
 
 function generator(seed) {
@@ -246,7 +248,12 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
     system: { status: 'ok', queued: 618, deadLetters: letters.length, lastImport: { correlationId: correlation, finishedAt: importDone.finishedAt, records: 8942 } },
   };
 
-  return { tenant, currency, deals, strip, detail, timeline, periods, quarters, row, quality, backtest, overview, importDone, importRunning, letters, letterDetail, queues, trace, shards: { opportunity: 8800, account: 85, contact: 45 } };
+  const sources = makeSources(deals, { asOf: kAsOf, tenant, detail });
+  // Changes and everything else in one list, newest first.
+  const entries = (deal) =>
+    [...timeline(deal).map(({ kind, ...change }) => ({ ...change, kind: 'change', type: kind, text: null, people: [], shardId: null, locator: null, link: null })), ...sources.of(deal).entries].sort((a, b) => b.at.localeCompare(a.at));
+
+  return { tenant, currency, deals, strip, sources, entries, detail, timeline, periods, quarters, row, quality, backtest, overview, importDone, importRunning, letters, letterDetail, queues, trace, shards: { opportunity: 8800, account: 85, contact: 45 } };
 }
 
 export function emptyOverview(tenant) {

@@ -30,7 +30,9 @@ const pages = {
   overview: '/',
   deals: '/deals',
   ...(deal && { deal: `/deals/${deal.id}` }),
+  ...(server && deal && { source_mail: `/source/${deal.id}-reply?mark=budget`, source_call: `/source/${deal.id}-call?segment=5`, source_document: `/source/${deal.id}-offer?page=2`, source_chat: `/source/${deal.id}-chat`, source_event: `/source/${deal.id}-event`, search: '/search?q=price' }),
   forecast: '/forecast',
+  review: '/review',
   imports: '/imports',
   ...(job && { import: `/imports/${job.correlationId}` }),
   operations: '/operations',
@@ -46,7 +48,7 @@ for (const width of [1440, 390]) {
     const page = await context.newPage();
     for (const [name, path] of Object.entries(pages)) {
       await page.goto(base + path + (path.includes('tenant=') ? '' : `${path.includes('?') ? '&' : '?'}tenant=${tenant}`));
-      await page.locator('main section, main .empty, main [role=alert], main table, main ul').first().waitFor();
+      await page.locator('main section, main .empty, main [role=alert], main table, main ul, main ol').first().waitFor();
       await page.locator('[role=status]:has-text("Loading")').first().waitFor({ state: 'detached' });
       // Whatever is still being fetched has an end; the live stream has none and is not waited for.
       await page.waitForFunction(() => performance.getEntriesByType('resource').length > 0 && document.fonts.status === 'loaded');

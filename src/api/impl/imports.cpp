@@ -6,42 +6,6 @@
 namespace castiel::api::impl {
 namespace {
 
-Result<json::object> tenant_json(Services& services, const storage::TenantInfo& info) {
-  CASTIEL_ASSIGN(const auto reader, services.store.read(info.tenant));
-  CASTIEL_ASSIGN(const auto counts, reader->shard_counts());
-  json::object shards;
-  for (const auto& [type, count] : counts) shards[type] = count;
-  return json::object{{"tenant", info.tenant.str()},
-                      {"createdAt", to_string(info.created_at)},
-                      {"shards", std::move(shards)}};
-}
-
-Result<json::value> tenants(Services& services, const Call& call) {
-  CASTIEL_ASSIGN(const auto limit, limit_of(call));
-  const auto after = call.parameters.string_or("cursor");
-  if (!after.empty() && !parse_tenant_id(after)) return invalid_cursor();
-  CASTIEL_ASSIGN(const auto view, services.store.operator_view());
-  CASTIEL_ASSIGN(const auto all, view->tenants());
-  json::array items;
-  json::value next;
-  for (const auto& info : all) {
-    if (info.tenant.str() <= after) continue;
-    if (items.size() == limit) {
-      next = items.back().at("tenant");
-      break;
-    }
-    CASTIEL_ASSIGN(auto item, tenant_json(services, info));
-    items.push_back(std::move(item));
-  }
-  return page(std::move(items), std::move(next));
-}
-
-Result<json::value> create_tenant(Services& services, const Call& call) {
-  CASTIEL_ASSIGN(const auto tenant, parse_tenant_id(string_or(call.body, "tenant")));
-  CASTIEL_TRY(services.store.create_tenant(tenant, Deadline::after(services.clock, kWriteWait)));
-  return json::object{{"tenant", tenant.str()}};
-}
-
 Result<json::value> imports(Services& services, const Call& call) {
   CASTIEL_ASSIGN(const auto limit, limit_of(call));
   CASTIEL_ASSIGN(const auto from, offset_of(call));
@@ -112,29 +76,6 @@ Result<json::value> start_import(Services& services, const Call& call) {
 }
 
 }  // namespace
-
-std::vector<Operation> tenant_operations() {
-  Operation create{"tenants.create",
-                   "POST",
-                   "/api/v1/tenants",
-                   "Creates a tenant with defaults, if there is none of this name",
-                   "tenants",
-                   {},
-                   create_tenant,
-                   "Object",
-                   "NewTenant",
-                   200,
-                   true};
-  return {{"tenants",
-           "GET",
-           "/api/v1/tenants",
-           "All tenants with the number of their entities",
-           "tenants",
-           {limit_parameter(), cursor_parameter()},
-           tenants,
-           "List"},
-          std::move(create)};
-}
 
 std::vector<Operation> import_operations() {
   auto again = text_parameter("again", "Read files whose bytes were imported before once more");

@@ -12,6 +12,7 @@
 #include "messaging/embedded/embedded_broker.hpp"
 #include "model/event_types.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "tenancy/tenant_settings.hpp"
 
 namespace castiel::api {
 namespace {
@@ -49,7 +50,7 @@ struct ApiTest : testing::Test {
     storage::SqliteStore::Options options;
     options.path = (folder / "castiel.db").string();
     options.sync = false;
-    store = storage::SqliteStore::open(options, clock, ids).value();
+    store = storage::SqliteStore::open(options, clock).value();
     broker = messaging::EmbeddedBroker::create(*store, clock).value();
     schemas = messaging::SchemaRegistry::create(messaging::builtin_schemas()).value();
     publisher = std::make_unique<messaging::Publisher>(*schemas, clock, ids);
@@ -57,8 +58,13 @@ struct ApiTest : testing::Test {
     EXPECT_TRUE(store->create_tenant(kAcme, soon()));
     EXPECT_TRUE(store->create_tenant(kOther, soon()));
     book = std::make_unique<intelligence::DealBook>(clock);
-    services = std::unique_ptr<Services>(
-        new Services{.store = *store, .broker = *broker, .deals = *book, .clock = clock, .ids = ids});
+    settings = std::make_unique<tenancy::TenantSettings>(*store, clock, SettingValues());
+    services = std::unique_ptr<Services>(new Services{.store = *store,
+                                                      .broker = *broker,
+                                                      .deals = *book,
+                                                      .clock = clock,
+                                                      .ids = ids,
+                                                      .settings = *settings});
     services->metrics = &metrics;
     services->ready = [this] { return ready; };
     fill();
@@ -194,6 +200,7 @@ struct ApiTest : testing::Test {
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
   std::unique_ptr<intelligence::DealBook> book;
+  std::unique_ptr<tenancy::TenantSettings> settings;
   std::unique_ptr<Services> services;
   ShardId deal;
 };
@@ -218,6 +225,40 @@ TEST_F(ApiTest, creates_a_tenant_over_the_local_socket_only) {
   EXPECT_EQ(bad(send(table, "POST", "/api/v1/tenants", R"({"tenant":"No Good"})")),
             problem(400, "invalid_tenant"));
   EXPECT_EQ(bad(send(table, "POST", "/api/v1/tenants", "[]")), problem(400, "invalid_json"));
+}
+
+TEST_F(ApiTest, shows_and_sets_a_tenants_settings) {
+  const auto table = router();
+  const std::string at = "/api/v1/tenants/acme/settings";
+  EXPECT_EQ(good(at).at("settings").at("tenant.timezone").at("origin"), "default");
+  EXPECT_EQ(bad(send(table, "POST", at, R"({"settings":{"tenant.timezone":"UTC"}})", false)).first, 403);
+  EXPECT_EQ(send(table, "POST", at,
+                 R"({"settings":{"tenant.timezone":"Europe/Berlin","deals.stale_data_days":"30"}})")
+                .status,
+            200);
+  EXPECT_EQ(good(at).at("settings").at("tenant.timezone").at("value"), "Europe/Berlin");
+  EXPECT_EQ(settings->of(kAcme).value().get(settings::kStaleDataDays), 30);
+  EXPECT_EQ(bad(send(table, "POST", at, R"({"settings":{"tenant.timezone":"Moon/Base"}})")),
+            problem(400, "invalid_setting"));
+  EXPECT_EQ(bad(send(table, "POST", at, R"({"settings":{"server.workers":"3"}})")),
+            problem(400, "global_setting"));
+  EXPECT_EQ(bad(send(table, "POST", at, R"({"settings":{"a":1}})")), problem(400, "invalid_parameter"));
+}
+
+TEST_F(ApiTest, erases_a_tenant_with_everything_kept_of_it) {
+  const auto table = router();
+  EXPECT_EQ(good("/api/v1/deals?tenant=acme").at("total"), 2);
+  EXPECT_TRUE(settings->set(kAcme, "deals.stale_data_days", "30", "test"));
+  EXPECT_EQ(settings->of(kAcme).value().get(settings::kStaleDataDays), 30);
+  EXPECT_EQ(bad(send(table, "DELETE", "/api/v1/tenants/acme", "", false)).first, 403);
+  const auto erased = send(table, "DELETE", "/api/v1/tenants/acme");
+  ASSERT_EQ(erased.status, 200);
+  EXPECT_EQ(body(erased).at("erased").at("shard"), 3);
+  EXPECT_EQ(bad("/api/v1/deals?tenant=acme"), problem(404, "unknown_tenant"));
+  EXPECT_EQ(bad(send(table, "DELETE", "/api/v1/tenants/acme")), problem(404, "unknown_tenant"));
+  ASSERT_TRUE(store->create_tenant(kAcme, soon()));
+  EXPECT_EQ(good("/api/v1/deals?tenant=acme").at("total"), 0);
+  EXPECT_EQ(settings->of(kAcme).value().get(settings::kStaleDataDays), 90);
 }
 
 TEST_F(ApiTest, every_tenant_call_refuses_an_unknown_tenant_and_a_missing_one) {

@@ -148,6 +148,8 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
     auto defaults = program.import_defaults(*reader);
     options.time_zone = defaults.time_zone;
     options.default_currency = defaults.default_currency;
+    options.page_records = defaults.page_records;
+    options.page_bytes = defaults.page_bytes;
   }
   CASTIEL_ASSIGN(auto job, sync::ImportJob::start(program.import_parts(), tenant, std::move(options)));
   program.start_workers();

@@ -87,6 +87,7 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
   if (roles->sync) {
     if (auto imports = program.start_imports(); !imports) return fail(imports.error());
   }
+  program.start_retention();
   started = true;
   log.info("serving",
            {{"address", address->host}, {"port", (*server)->port()}, {"data", global.data}, {"role", role}});

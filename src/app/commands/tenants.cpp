@@ -1,33 +1,34 @@
 #include <fmt/format.h>
 
 #include "app/impl/command_line.hpp"
-#include "content/values.hpp"
 
 namespace castiel::app {
 
 namespace {
 
-constexpr auto kWriteDeadline = std::chrono::seconds(10);
-
-// Opens the program in this process: settings are shown and changed, and tenants erased, while no server
-// runs.
-Result<std::unique_ptr<Program>> open_here(const GlobalOptions& global, const Environment& environment) {
+// Runs an operation in the server that has the data folder, or in this process when there is none.
+Result<json::value> ask(const GlobalOptions& global, const Environment& environment,
+                        std::string_view operation, const api::Call& call, bool make_folder = false) {
   CASTIEL_ASSIGN(auto options, program_options(global, environment, false));
-  options.create = false;
-  return Program::open(std::move(options), environment.clock, environment.random);
+  options.create = make_folder;
+  CASTIEL_ASSIGN(auto backend, Backend::open(std::move(options), environment.clock, environment.random));
+  return backend.run(operation, call);
+}
+
+api::Call call_for(const std::string& tenant) {
+  api::Call call;
+  call.actor = "command line";
+  call.parameters.add("tenant", tenant);
+  return call;
 }
 
 int create(const GlobalOptions& global, const Environment& environment, const std::string& name) {
   const auto tenant = parse_tenant_id(name);
   if (!tenant) return fail(tenant.error(), global.json);
-  auto options = program_options(global, environment, false);
-  if (!options) return fail(options.error(), global.json);
-  auto backend = Backend::open(std::move(*options), environment.clock, environment.random);
-  if (!backend) return fail(backend.error(), global.json);
   api::Call call;
-  call.local = true;
   call.body = {{"tenant", tenant->str()}};
-  if (auto made = backend->run("tenants.create", call); !made) return fail(made.error(), global.json);
+  if (auto made = ask(global, environment, "tenants.create", call, true); !made)
+    return fail(made.error(), global.json);
   if (global.json) {
     print_line({{"tenant", tenant->str()}});
   } else {
@@ -37,25 +38,24 @@ int create(const GlobalOptions& global, const Environment& environment, const st
 }
 
 int show(const GlobalOptions& global, const Environment& environment, const std::string& name) {
-  auto program = open_here(global, environment);
-  if (!program) return fail(program.error(), global.json);
-  const auto settings = (*program)->tenant_settings().list(TenantId(name));
-  if (!settings) return fail(settings.error(), global.json);
-  json::object object;
-  for (const auto& s : *settings) {
-    if (global.json) {
-      object[s.spec->key] = json::object{{"value", s.value}, {"origin", to_string(s.origin)}};
-    } else {
-      fmt::print("{:<36} {:<24} {}\n", s.spec->key, s.value, to_string(s.origin));
+  const auto shown = ask(global, environment, "tenants.show", call_for(name));
+  if (!shown) return fail(shown.error(), global.json);
+  if (global.json) {
+    print_line(*shown);
+    return kDone;
+  }
+  if (const auto* list = get_object(shown->get_object(), "settings")) {
+    for (const auto& [key, setting] : *list) {
+      const auto& o = setting.get_object();
+      fmt::print("{:<36} {:<24} {}\n", std::string_view(key), string_or(o, "value"), string_or(o, "origin"));
     }
   }
-  if (global.json) print_line({{"tenant", name}, {"settings", object}});
   return kDone;
 }
 
 int set(const GlobalOptions& global, const Environment& environment, const std::string& name,
         const std::vector<std::string>& pairs) {
-  std::vector<std::pair<std::string, std::string>> changes;
+  json::object changes;
   for (const auto& pair : pairs) {
     const auto equals = pair.find('=');
     if (equals == std::string::npos)
@@ -64,17 +64,13 @@ int set(const GlobalOptions& global, const Environment& environment, const std::
                    ErrorClass::permanent,
                    {}},
                   global.json);
-    changes.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
-    if (changes.back().first != settings::kTimezone.key()) continue;
-    // The table of settings knows the shape of a name, not which zones there are.
-    if (const auto zone = content::TimeZone::find(changes.back().second); !zone)
-      return fail({"invalid_setting", zone.error().describe(), ErrorClass::permanent, {}}, global.json);
+    changes[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
-  auto program = open_here(global, environment);
-  if (!program) return fail(program.error(), global.json);
-  if (auto done = (*program)->tenant_settings().set(TenantId(name), changes, "command line"); !done)
-    return fail(done.error(), global.json);
-  if (global.json) print_line({{"tenant", name}, {"changed", changes.size()}});
+  auto call = call_for(name);
+  call.body["settings"] = std::move(changes);
+  const auto done = ask(global, environment, "tenants.set", call);
+  if (!done) return fail(done.error(), global.json);
+  if (global.json) print_line(*done);
   return kDone;
 }
 
@@ -86,37 +82,22 @@ int erase(const GlobalOptions& global, const Environment& environment, const std
                  {}},
                 global.json);
   }
-  auto program = open_here(global, environment);
-  if (!program) return fail(program.error(), global.json);
-  const auto known = (*program)->store().tenant_exists(TenantId(name));
-  if (!known) return fail(known.error(), global.json);
-  if (!*known)
-    return fail({"unknown_tenant", fmt::format("there is no tenant '{}'", name), ErrorClass::permanent, {}},
-                global.json);
-  const auto erased =
-      (*program)->store().erase_tenant(TenantId(name), Deadline::after(environment.clock, kWriteDeadline));
+  const auto erased = ask(global, environment, "tenants.erase", call_for(name));
   if (!erased) return fail(erased.error(), global.json);
-  json::object rows;
-  std::int64_t total = 0;
-  for (const auto& [table, n] : *erased) {
-    rows[table] = n;
-    total += n;
-  }
   if (global.json) {
-    print_line({{"tenant", name}, {"erased", rows}});
-  } else {
-    fmt::print("Tenant {} is erased: {} rows.\n", name, total);
+    print_line(*erased);
+    return kDone;
   }
+  std::int64_t total = 0;
+  if (const auto* rows = get_object(erased->get_object(), "erased")) {
+    for (const auto& [table, n] : *rows) total += n.to_number<std::int64_t>();
+  }
+  fmt::print("Tenant {} is erased: {} rows.\n", name, total);
   return kDone;
 }
 
 int list(const GlobalOptions& global, const Environment& environment) {
-  auto options = program_options(global, environment, false);
-  if (!options) return fail(options.error(), global.json);
-  options->create = false;
-  auto backend = Backend::open(std::move(*options), environment.clock, environment.random);
-  if (!backend) return fail(backend.error(), global.json);
-  const auto result = backend->run("tenants", {});
+  const auto result = ask(global, environment, "tenants", {});
   if (!result) return fail(result.error(), global.json);
   for (const auto& item : result->at("items").get_array()) {
     const auto& o = item.get_object();

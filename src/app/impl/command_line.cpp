@@ -15,6 +15,8 @@ Result<Program::Options> program_options(const GlobalOptions& global, const Envi
                                          bool serving) {
   Program::Options options;
   options.data = global.data;
+  std::error_code ignored;
+  options.programs = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
   const bool named = !global.config.empty();
   const std::filesystem::path file =
       named ? std::filesystem::path(global.config) : options.data / "castiel.yaml";

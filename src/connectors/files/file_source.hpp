@@ -35,16 +35,19 @@ struct Problem {
 struct ListedFile {
   std::string path;
   std::uint64_t size = 0;
+  std::optional<Timestamp> modified;
 };
 
 struct Listing {
-  // Recursive, without hidden files, each once; those that others refer to first as far as names tell: users,
-  // accounts, products, contacts, opportunities, contact roles, history; then by path.
+  // Recursive, into archives too, without hidden files, each once; those that others refer to first as far as
+  // names tell: users, accounts, products, contacts, opportunities, contact roles, history, then what is no
+  // table; then by path.
   std::vector<ListedFile> files;
   std::vector<Problem> problems;  // unreadable, empty_file
 };
 
 inline constexpr int kMaxFolderDepth = 64;
+inline constexpr int kMaxArchiveDepth = 3;
 inline constexpr std::size_t kMaxListedFiles = 1'000'000;
 
 Listing list_files(FileSystem& files, std::span<const std::string> paths);

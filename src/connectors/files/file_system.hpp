@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace castiel::connectors {
 
@@ -23,12 +25,18 @@ class ByteStream {
 };
 
 struct DirectoryEntry {
-  enum class Kind { file, directory, other };
+  enum class Kind {
+    file,
+    directory,
+    archive,  // a file that holds files: list() gives their paths, `path` + "!/" + name
+    other,
+  };
   std::string path;
   Kind kind = Kind::other;
   std::uint64_t size = 0;
   // The same for two paths to one directory or file, so that loops of links are seen. Empty: unknown.
   std::string identity;
+  std::optional<Timestamp> modified;
 };
 
 // Errors: unreadable, with the system's words as cause.

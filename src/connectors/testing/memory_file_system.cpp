@@ -61,7 +61,7 @@ bool MemoryFileSystem::is_folder(const std::string& path) const {
 
 Result<DirectoryEntry> MemoryFileSystem::stat(const std::string& path) {
   const std::string at = resolve(path);
-  DirectoryEntry entry{path, DirectoryEntry::Kind::other, 0, at};
+  DirectoryEntry entry{path, DirectoryEntry::Kind::other, 0, at, {}};
   if (const auto file = files_.find(at); file != files_.end()) {
     entry.kind = DirectoryEntry::Kind::file;
     entry.size = file->second->size();

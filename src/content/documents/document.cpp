@@ -21,7 +21,10 @@ Sniffed recognise(std::string_view bytes, std::string_view name) {
 Result<ParsedDocument> read_package(std::string_view bytes, std::string_view type) {
   CASTIEL_ASSIGN(auto package, impl::Package::open(bytes));
   if (type == "docx") return impl::read_docx(std::move(package));
-  return permanent("unsupported", "no document of a known kind");
+  if (type == "xlsx") return impl::read_xlsx(std::move(package));
+  if (type == "pptx") return impl::read_pptx(std::move(package));
+  if (type == "epub") return impl::read_epub(std::move(package));
+  return impl::read_odf(std::move(package), type);
 }
 
 }  // namespace
@@ -30,10 +33,12 @@ Result<ParsedDocument> parse_document(std::string_view bytes, std::string_view n
   if (bytes.size() > kMaxDocumentBytes) return permanent("too_large", "the document is larger than is read");
   const auto found = recognise(bytes, name);
   const std::string_view type = found.document_type;
+  if (bytes.starts_with("\xD0\xCF\x11\xE0")) return impl::read_compound(bytes, type);
   if (type == "docx" || type == "xlsx" || type == "pptx" || type == "odt" || type == "ods" || type == "odp" ||
       type == "epub")
     return read_package(bytes, type);
   if (type == "html") return impl::read_html(bytes);
+  if (type == "rtf") return impl::read_rtf(bytes);
   if (type == "xml") return impl::read_xml(bytes);
   if (found.kind == FileKind::table && found.media_type != "application/json")
     return impl::read_delimited(bytes);

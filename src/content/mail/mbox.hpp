@@ -34,7 +34,6 @@ class MboxSplitter {
 
  private:
   void take_line(std::string_view line);
-  void take_pending();
   void append(std::string_view line);
   void close(std::uint64_t end);
 

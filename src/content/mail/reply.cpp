@@ -17,7 +17,8 @@ using impl::Line;
 using impl::QuoteHeader;
 
 constexpr std::size_t kLongSeparator =
-    8;  // dashes: programs that mark a forwarded mail as "original message"
+    8;                                    // dashes: programs that mark a forwarded mail as "original message"
+constexpr std::size_t kOutlookRule = 20;  // underscores
 constexpr std::size_t kMaxAnnounceBytes = 90;
 
 enum class Tag : unsigned char { own, quoted, signature };
@@ -54,6 +55,7 @@ Introduction with_block(std::size_t begin, QuoteHeader header, bool is_forward) 
 }
 
 struct SubjectSays {
+  bool known = false;
   bool forward = false;
   bool reply = false;
 };
@@ -98,7 +100,10 @@ std::optional<Introduction> introduction_at(const std::vector<Line>& lines, std:
   if (auto header = impl::read_block(lines, block)) {
     // Without an announcement it takes more to be one: sender, and when or what, and to whom.
     const bool enough = header->kinds >= 3 && (!header->date.empty() || !header->subject.empty());
-    if (enough) return with_block(i, std::move(*header), subject.forward);
+    // A long line of underscores stands before answers as well as forwarded mails: without a subject to tell,
+    // what nothing says to be an answer was passed on.
+    const bool ruled = block != i && content.size() >= kOutlookRule && content.front() == '_';
+    if (enough) return with_block(i, std::move(*header), subject.forward || (ruled && !subject.known));
   }
   if (auto line = impl::read_attribution(lines, i)) {
     Introduction out = with_block(i, std::move(*line), subject.forward);
@@ -145,7 +150,11 @@ std::string forwarded_text(std::span<const Line> lines, std::size_t depth) {
   const bool all_indented = filled > 0 && indented == filled;
   std::string out;
   for (const auto& line : lines) {
-    auto text = line.raw;
+    auto text = line.blank() && line.quotes <= depth ? std::string_view() : line.raw;
+    if (text.empty()) {
+      out.push_back('\n');
+      continue;
+    }
     for (std::size_t k = 0; k < std::min(depth, line.quotes); ++k) {
       const auto mark = text.find('>');
       text.remove_prefix(mark + 1);
@@ -281,7 +290,8 @@ std::vector<Fragment> fragments_of(const std::vector<Line>& lines, const std::ve
 SplitText split_text(std::string_view text, const SplitHints& hints) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const auto lines = impl::split_lines(text);
-  const SubjectSays subject{is_forward_subject(hints.subject), is_reply_subject(hints.subject)};
+  const SubjectSays subject{!trim(hints.subject).empty(), is_forward_subject(hints.subject),
+                            is_reply_subject(hints.subject)};
   auto [tags, forward] = tag_lines(lines, subject);
   join_quotes(lines, tags);
   const auto signature = tag_signatures(lines, tags, hints);

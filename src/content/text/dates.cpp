@@ -1,39 +1,141 @@
-#include "content/text/impl/patterns.hpp"
-#include "content/text/impl/source.hpp"
+#include <algorithm>
+
+#include "content/text/impl/date_grammar.hpp"
 #include "content/values.hpp"
 
 namespace castiel::content::text {
+namespace impl {
+namespace {
+
+std::string_view name_of(DateType type) {
+  switch (type) {
+    case DateType::date:
+      return "date";
+    case DateType::time:
+      return "time";
+    case DateType::datetime:
+      return "datetime";
+    case DateType::daterange:
+      return "daterange";
+    case DateType::timerange:
+      return "timerange";
+    case DateType::datetimerange:
+      return "datetimerange";
+    case DateType::duration:
+      return "duration";
+    case DateType::set:
+      return "set";
+  }
+  return "date";
+}
+
+// Whether a mention may begin with this token; keeps the grammar from being tried at every word.
+bool may_begin(const DateTokens& t, std::size_t i) {
+  if (t.number(i) || t.is(i, "'")) return true;
+  const auto word = t.word(i);
+  if (word.empty()) return false;
+  if (month_number(word) > 0 || weekday_number(word) >= 0 || begins_holiday(word)) return true;
+  constexpr std::string_view kStarts =
+      " a an the this that these next last past previous coming following upcoming current same today tod "
+      "tomorrow tmr tmrw tommorow "
+      "tomorow tommorrow yesterday tonight tonite now right in within after before by until till til since "
+      "from between during for on no not later "
+      "earlier sooner greater bigger as around circa approximately about starting beginning prior every each "
+      "daily weekly monthly "
+      "quarterly yearly annually biweekly bimonthly hourly everyday nightly annual semiannual semiannually "
+      "biannual biannually fortnightly weekdays "
+      "weekends mondays tuesdays wednesdays thursdays fridays saturdays sundays mornings afternoons evenings "
+      "nights noon midday "
+      "noontime midnight mid half quarter early late end ending close start middle rest remainder all few "
+      "several couple dozen eod cob eob "
+      "eow eom eoq eoy ytd mtd qtd year month week q h day morning afternoon evening night nighttime daytime "
+      "lunchtime business less more at "
+      "once twice weekend ";
+  if (in_list(kStarts, word)) return true;
+  return read_number(t, i).has_value() || read_ordinal(t, i).has_value();
+}
+
+json::array resolution_of(const DateSense& value) {
+  json::array out;
+  if (value.type == DateType::duration) {
+    out.emplace_back(std::to_string(value.readings.front().start));
+    return out;
+  }
+  if (value.type == DateType::set) return out;
+  constexpr std::size_t kMaxReadings = 8;
+  const auto written = [&](Seconds t) {
+    switch (value.type) {
+      case DateType::date:
+      case DateType::daterange:
+        return iso_date(t);
+      case DateType::time:
+      case DateType::timerange:
+        return iso_time(t);
+      default:
+        return iso_datetime(t);
+    }
+  };
+  const bool span = value.type == DateType::daterange || value.type == DateType::timerange ||
+                    value.type == DateType::datetimerange;
+  for (const auto& reading : value.readings) {
+    if (out.size() == kMaxReadings) break;
+    json::value item;
+    if (!span) {
+      item = written(reading.start);
+    } else {
+      json::object object;
+      if (reading.has_start) object["start"] = written(reading.start);
+      if (reading.has_end) object["end"] = written(reading.end);
+      item = std::move(object);
+    }
+    if (std::ranges::find(out, item) == out.end()) out.push_back(std::move(item));
+  }
+  return out;
+}
+
+std::optional<Date> due_of(const DateSense& value, Date today) {
+  if (value.readings.empty() || value.type == DateType::duration || value.type == DateType::set)
+    return std::nullopt;
+  const Reading& reading = value.readings.front();
+  switch (value.type) {
+    case DateType::date:
+    case DateType::datetime:
+      return day_of(reading.start);
+    case DateType::time:
+      return today;
+    case DateType::timerange:
+      return reading.has_end ? std::optional(today) : std::nullopt;
+    case DateType::daterange:
+      if (!reading.has_end) return std::nullopt;
+      return value.inclusive_end ? day_of(reading.end) : day_of(reading.end - 1);
+    default:
+      if (!reading.has_end) return std::nullopt;
+      return day_of(reading.end - 1);
+  }
+}
+
+}  // namespace
+}  // namespace impl
 
 std::vector<DateMention> find_dates(std::string_view text, const Context& context) {
   using namespace impl;
   const Source source(text);
   const auto zone = TimeZone::find(context.time_zone).value_or(TimeZone());
-  const Date today = date_of(zone.to_local(context.at));
-  static const re2::RE2 pattern(
-      "\\b(?:(\\d{4}-\\d{2}-\\d{2})|(today)|(tomorrow)|((?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b",
-      ignoring_case());
+  const Seconds now = zone.to_local(context.at).micros / 1'000'000;
+  const DateTokens tokens(source.text());
+  const DateGrammar grammar(tokens, now);
   std::vector<DateMention> out;
-  each_match<5>(pattern, source.text(), [&](const auto& groups) {
-    std::optional<Date> date;
-    if (!groups[1].empty()) {
-      if (const auto parsed = parse_date(view(groups[1]))) date = *parsed;
-    } else if (!groups[2].empty()) {
-      date = today;
-    } else if (!groups[3].empty()) {
-      date = today + 1;
-    } else {
-      static constexpr std::string_view kDays = "mon tue wed thu fri sat sun ";
-      const int day = static_cast<int>(kDays.find(lower(view(groups[4])).substr(0, 3)) / 4);
-      const int now = ((today.days + 3) % 7 + 7) % 7;
-      date = today + ((day - now + 7) % 7 == 0 ? 7 : (day - now + 7) % 7);
+  for (std::size_t i = 0; i < tokens.size() && out.size() < kMaxFindings;) {
+    const auto match = may_begin(tokens, i) ? grammar.mention(i) : std::nullopt;
+    if (!match || match->next <= i) {
+      ++i;
+      continue;
     }
-    if (!date) return true;
-    const auto start = static_cast<std::size_t>(groups[0].data() - source.text().data());
-    const auto end = start + groups[0].size();
-    out.push_back(
-        {source.part(start, end), source.span(start, end), "date", json::array{to_string(*date)}, date});
-    return out.size() < kMaxFindings;
-  });
+    const std::size_t start = tokens.at(i).start, end = tokens.at(match->next - 1).end;
+    out.push_back({source.part(start, end), source.span(start, end), std::string(name_of(match->value.type)),
+                   resolution_of(match->value), due_of(match->value, day_of(now))});
+    i = match->next;
+  }
   return out;
 }
 

@@ -29,7 +29,7 @@ struct BookTest : testing::Test {
     storage::SqliteStore::Options options;
     options.path = (folder / "castiel.db").string();
     options.sync = false;
-    store = storage::SqliteStore::open(options, clock, ids).value();
+    store = storage::SqliteStore::open(options, clock).value();
     EXPECT_TRUE(store->create_tenant(kAcme, soon()));
     EXPECT_TRUE(store->create_tenant(kOther, soon()));
   }

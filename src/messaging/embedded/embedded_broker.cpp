@@ -5,8 +5,6 @@
 #include <mutex>
 #include <set>
 
-#include "base/json.hpp"
-
 namespace castiel::messaging {
 
 using storage::kRetryLane;
@@ -66,27 +64,6 @@ struct Queue {
   std::int64_t settled = 0;
 };
 
-std::string to_text(std::span<const storage::Failure> failures) {
-  json::array array;
-  for (const auto& f : failures)
-    array.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
-  return json::serialize(array);
-}
-
-std::vector<storage::Failure> from_text(std::string_view text) {
-  std::vector<storage::Failure> failures;
-  if (text.empty()) return failures;
-  const auto value = parse_json(text);
-  if (!value || !value->is_array()) return failures;
-  for (const auto& item : value->get_array()) {
-    if (const auto* f = item.if_object()) {
-      failures.push_back({parse_timestamp(string_or(*f, "at")).value_or(Timestamp{}), string_or(*f, "code"),
-                          string_or(*f, "message")});
-    }
-  }
-  return failures;
-}
-
 QueuedMessage row_of(const Delivery& d) {
   QueuedMessage m;
   m.seq = d.tag;
@@ -96,7 +73,7 @@ QueuedMessage row_of(const Delivery& d) {
   m.message_id = d.message_id;
   m.correlation = d.correlation;
   m.deliveries = d.deliveries;
-  m.errors = d.failures.empty() ? std::string() : to_text(d.failures);
+  m.errors = d.failures.empty() ? std::string() : storage::failures_to_json(d.failures);
   return m;
 }
 
@@ -122,7 +99,7 @@ struct EmbeddedBroker::Impl {
         if (was_empty || (c.partition == kRetryLane && c.available_at < lane.due)) lane.due = c.available_at;
         if (lane.count == 0) lane.oldest = clock->now();
       } else {
-        queue.settled -= c.added;
+        if (!c.erased) queue.settled -= c.added;
         lane.oldest =
             clock->now();  // what follows was published later; an upper bound is enough for the figure
       }
@@ -225,6 +202,7 @@ struct EmbeddedBroker::Impl {
         }
         for (const auto& d : deliveries) it->second.held.erase(d.tag);
         if (key.second != kRetryLane) it->second.due = at;
+        if (it->second.count == 0 && it->second.claimed() == 0) lanes.erase(it);  // erased meanwhile
       }
     }
     if (!done) return done;
@@ -259,11 +237,12 @@ Result<> EmbeddedBroker::declare(const QueueSpec& queue) {
   return impl_->rows->declare(queue.name, queue.max_deliveries, bindings);
 }
 
-Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, const ReceiveLimits& limits,
-                                                      Deadline deadline) {
+Result<std::vector<Delivery>> EmbeddedBroker::receive_by(std::string_view name, const LimitsOf& limits_of,
+                                                         Deadline deadline) {
   for (;;) {
     LaneKey key;
     bool mends = false;
+    std::int64_t waiting = 0;
     {
       std::unique_lock lock(impl_->mutex);
       const auto it = impl_->queues.find(name);
@@ -284,6 +263,7 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
       it->second.last = key;
       auto& lane = it->second.lanes[key];
       mends = lane.broken();
+      waiting = lane.count;
       if (mends) {
         lane.mending = true;
       } else {
@@ -294,7 +274,9 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
       CASTIEL_TRY(impl_->mend(std::string(name), key));
       continue;
     }
+    const ReceiveLimits limits = limits_of(key.first);
     auto claimed = impl_->rows->claim(name, key.first, key.second, limits.messages, limits.records,
+                                      waiting >= limits.batch_from ? 0 : limits.batch_from,
                                       Deadline::after(*impl_->clock, kWriteDeadline));
     {
       std::lock_guard lock(impl_->mutex);
@@ -317,7 +299,8 @@ Result<std::vector<Delivery>> EmbeddedBroker::receive(std::string_view name, con
     for (auto& m : *claimed) {
       deliveries.push_back({std::string(name), m.tenant, m.partition, std::move(m.message_id),
                             std::move(m.type), m.correlation, m.records, std::move(m.record_key),
-                            m.deliveries, from_text(m.errors), m.enqueued_at, std::move(m.body), m.seq});
+                            m.deliveries, storage::failures_from_json(m.errors), m.enqueued_at,
+                            std::move(m.body), m.seq});
     }
     return deliveries;
   }
@@ -347,7 +330,7 @@ Result<> EmbeddedBroker::refuse(std::span<const Delivery> deliveries, Duration d
   for (const auto& d : deliveries) {
     auto failures = d.failures;
     failures.push_back(failure);
-    auto done = impl_->give_back({&d, 1}, at, true, to_text(failures));
+    auto done = impl_->give_back({&d, 1}, at, true, storage::failures_to_json(failures));
     if (!done && outcome) outcome = std::move(done);
   }
   return outcome;
@@ -363,7 +346,7 @@ Result<> EmbeddedBroker::retry(storage::Transaction& tx, std::string_view queue,
   auto message = record;
   message.partition = kRetryLane;
   return impl_->rows->add(tx, queue, message, record_key, at,
-                          failures.empty() ? std::string() : to_text(failures));
+                          failures.empty() ? std::string() : storage::failures_to_json(failures));
 }
 
 Result<std::vector<QueueStats>> EmbeddedBroker::stats() {

@@ -18,8 +18,8 @@ class EmbeddedBroker final : public Broker {
   ~EmbeddedBroker() override;
 
   Result<> declare(const QueueSpec& queue) override;
-  Result<std::vector<Delivery>> receive(std::string_view queue, const ReceiveLimits& limits,
-                                        Deadline deadline) override;
+  Result<std::vector<Delivery>> receive_by(std::string_view queue, const LimitsOf& limits,
+                                           Deadline deadline) override;
   Result<> settle(storage::Transaction& tx, std::span<const Delivery> deliveries) override;
   void settled(std::span<const Delivery> deliveries) override;
   Result<> refuse(std::span<const Delivery> deliveries, Duration delay,

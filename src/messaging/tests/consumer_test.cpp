@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 
 #include "messaging/embedded/embedded_broker.hpp"
@@ -23,8 +24,10 @@ class RecordingHandler final : public Handler {
   std::vector<std::string> applied;                    // "key=source" in order
   std::optional<Error> refuse_batches_over_one;
   int conflicts = 0;
+  std::function<void()> during_prepare;
 
   Result<std::unique_ptr<Plan>> prepare(const storage::Reader&, std::span<const Incoming> batch) override {
+    if (during_prepare) during_prepare();
     if (refuse_batches_over_one && batch.size() > 1) return std::unexpected(*refuse_batches_over_one);
     auto plan = std::make_unique<RecordPlan>();
     plan->handler = this;
@@ -96,6 +99,7 @@ struct ConsumerTest : testing::Test {
   std::unique_ptr<Publisher> publisher;
   std::unique_ptr<Consumer> consumer;
   RecordingHandler handler;
+  std::function<ConsumerTuning(const TenantId&)> tuning_of;
   TenantId acme{"acme"};
   CorrelationId flow{"import-1"};
 
@@ -111,11 +115,12 @@ struct ConsumerTest : testing::Test {
     options.path = (folder / "castiel.db").string();
     options.sync = false;
     options.observer = &trouble;
-    store = storage::SqliteStore::open(options, clock, ids).value();
+    store = storage::SqliteStore::open(options, clock).value();
     broker = EmbeddedBroker::create(*store, clock).value();
     publisher = std::make_unique<Publisher>(*schemas, clock, ids);
     ConsumerOptions consumer_options;
     consumer_options.queue = {kQueue, {std::string(model::event::kDataRaw)}, 3};
+    consumer_options.tuning_of = tuning_of;
     consumer = std::make_unique<Consumer>(
         ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), &clock, &random, &ids, {}},
         consumer_options, handler);
@@ -200,6 +205,96 @@ TEST_F(ConsumerTest, a_record_that_keeps_failing_ends_as_dead_letter_and_frees_i
   EXPECT_EQ(handler.applied, (std::vector<std::string>{"b=2"}));
   ASSERT_EQ(dead().size(), 1u);
   EXPECT_EQ(dead()[0].errors.size(), 3u);
+}
+
+// TENANT-4
+TEST_F(ConsumerTest, a_step_under_way_while_its_tenant_is_erased_brings_nothing_back) {
+  const TenantId other("other");
+  ASSERT_TRUE(store->create_tenant(other, soon()));
+  publish({{"a", "1"}});
+  publish({{"b", "1"}}, acme, 3);
+  publish({{"c", "1"}}, other);
+  handler.during_prepare = [&] {
+    handler.during_prepare = {};
+    ASSERT_TRUE(store->erase_tenant(acme, soon()));
+  };
+  drain();
+  EXPECT_EQ(handler.applied, std::vector<std::string>{"c=1"});
+  EXPECT_FALSE(broker->next_due());
+  EXPECT_EQ(broker->stats().value()[0].claimed, 0);
+  EXPECT_EQ(broker->stats().value()[0].settled_total, 1);
+  EXPECT_EQ(store->read(acme).error().code, "unknown_tenant");
+
+  ASSERT_TRUE(store->create_tenant(acme, soon()));
+  drain();
+  EXPECT_TRUE(reader()->audit(10).value().empty());
+  EXPECT_TRUE(dead().empty());
+  publish({{"d", "1"}});
+  drain();
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"c=1", "d=1"}));
+}
+
+TEST_F(ConsumerTest, a_tenant_erased_and_made_anew_during_a_step_gets_nothing_of_it) {
+  publish({{"a", "1"}});
+  const auto version = reader()->data_version().value();
+  clock.advance(1s);
+  handler.during_prepare = [&] {
+    handler.during_prepare = {};
+    ASSERT_TRUE(store->erase_tenant(acme, soon()));
+    ASSERT_TRUE(store->create_tenant(acme, soon()));
+  };
+  drain();
+  EXPECT_TRUE(handler.applied.empty() || reader()->audit(10).value().empty());
+  EXPECT_TRUE(reader()->audit(10).value().empty());
+  EXPECT_FALSE(reader()->in_inbox(kQueue, "1").value());
+  EXPECT_TRUE(dead().empty());
+  EXPECT_GT(reader()->data_version().value(), version)
+      << "what was made of the old data is not the new one's";
+}
+
+// FLOW-8, FLOW-13
+TEST_F(ConsumerTest, each_tenant_has_its_own_batches_from_the_next_one_on) {
+  std::map<TenantId, ConsumerTuning> tunings;
+  tuning_of = [&](const TenantId& tenant) { return tunings[tenant]; };
+  start();
+  const TenantId other("other");
+  ASSERT_TRUE(store->create_tenant(other, soon()));
+  for (const auto& tenant : {acme, other}) {
+    for (const char* key : {"a", "b", "c", "d"}) publish({{key, "1"}, {key, "2"}}, tenant);
+  }
+  tunings[acme].limits = {.messages = 1, .records = 1000};
+  tunings[other].limits = {.messages = 3, .records = 1000};
+  const auto handled = [&] {
+    const auto before = handler.applied.size();
+    EXPECT_TRUE(consumer->step(now()).value());
+    return handler.applied.size() - before;
+  };
+  EXPECT_EQ(handled() + handled(), 2u + 6u) << "tenants take turns";
+  tunings[acme].limits.messages = 8;
+  tunings[acme].limits.batch_from = 7;  // six records and three messages wait: too few for a batch
+  EXPECT_EQ(handled() + handled(), 2u + 2u);
+  tunings[acme].limits.batch_from = 4;
+  EXPECT_EQ(handled(), 4u);
+}
+
+TEST_F(ConsumerTest, each_tenant_has_its_own_retries) {
+  ConsumerTuning tuning;
+  tuning_of = [&](const TenantId&) { return tuning; };
+  start();
+  handler.failures["b=1"] = {4, {"timeout", "slow", ErrorClass::transient, {}}};
+  tuning.first_retry = 100s;
+  tuning.longest_retry = 1000s;
+  publish({{"b", "1"}});
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_GT(*broker->next_due(), clock.now() + 99s);
+  clock.advance(101s);
+  tuning.first_retry = 1s;
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_LT(*broker->next_due(), clock.now() + 3s);
+  clock.advance(3s);
+  tuning.max_deliveries = 3;
+  EXPECT_TRUE(consumer->step(now()).value());
+  EXPECT_EQ(dead().size(), 1u) << "the third try was the last";
 }
 
 TEST_F(ConsumerTest, a_version_conflict_is_prepared_again_at_once) {

@@ -118,12 +118,13 @@ Result<> ContentPlan::place(std::size_t page, const json::object& record, Unders
   auto& result = pages_[page];
   const auto& event = batch_[page].event;
   const std::int64_t line = int_or(record, "line", 0);
+  const std::string file = string_or(record, "file", context.file);
   Candidate candidate;
   candidate.key = {understood.type, context.integration, understood.external_id};
   candidate.data = json::serialize(understood.data);
   if (const auto* source = record.if_contains("source")) candidate.source = json::serialize(*source);
   candidate.origin = R"({"file":)";
-  append_json_string(candidate.origin, context.file);
+  append_json_string(candidate.origin, file);
   candidate.origin += fmt::format(R"(,"line":{}}})", line);
   candidate.content_hash = stable_hash(candidate.data);
   candidate.source_version = understood.version;
@@ -136,7 +137,7 @@ Result<> ContentPlan::place(std::size_t page, const json::object& record, Unders
                                      parts_->clock->now(), event.correlation));
   ++(understood.came_along ? result.came_along : result.mapped);
   for (auto& [code, message] : understood.problems)
-    result.problems.push_back({context.file, line, std::move(code), std::move(message)});
+    result.problems.push_back({file, line, std::move(code), std::move(message)});
   if (placed.effect == Effect::unchanged) return {};
   if (placed.effect == Effect::updated) result.renamed.push_back(placed.id);
   for (auto& [kind, key] : understood.aliases)

@@ -49,6 +49,7 @@ struct LaneChange {
   int partition = 0;
   std::int64_t added = 0;     // negative when messages were taken out
   Timestamp available_at{0};  // of an added message
+  bool erased = false;        // taken out with its tenant, not settled
 };
 
 struct Binding {
@@ -63,10 +64,11 @@ class QueueRows {
                            const std::vector<Binding>& bindings) = 0;
   virtual Result<std::vector<LaneInfo>> lanes() = 0;
   // Takes messages of one lane in order, counting a delivery of each before it is handed out (RETRY-5): up to
-  // `max_messages` and `max_records`, at least one; a message delivered before comes alone. Durable.
+  // `max_messages` and `max_records`, at least one; a message delivered before comes alone, and so does one
+  // that has, with those that would come along, fewer than `batch_from` records. Durable.
   virtual Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant,
                                                    int partition, int max_messages, int max_records,
-                                                   Deadline deadline) = 0;
+                                                   int batch_from, Deadline deadline) = 0;
   // After a crash: claims of the process before are open again, their deliveries counted.
   virtual Result<> reopen_claims(Deadline deadline) = 0;
   // Opens the claims of one lane but those in `held`, and takes their deliveries back: for claims whose

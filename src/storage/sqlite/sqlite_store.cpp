@@ -134,10 +134,9 @@ class SqliteOperatorView final : public OperatorView {
 }  // namespace
 
 struct SqliteStore::Impl final : QueueRows {
-  Impl(Options o, const Clock& c, IdGenerator& i, std::unique_ptr<Connection> connection)
+  Impl(Options o, const Clock& c, std::unique_ptr<Connection> connection)
       : options(std::move(o)),
         clock(&c),
-        ids(&i),
         writer(std::move(connection), options.group_limit, options.observer),
         readers(options.path, options.cache_bytes / 4) {}
 
@@ -148,7 +147,8 @@ struct SqliteStore::Impl final : QueueRows {
   Result<> declare(std::string_view queue, int max_deliveries, const std::vector<Binding>& bindings) override;
   Result<std::vector<LaneInfo>> lanes() override;
   Result<std::vector<QueuedMessage>> claim(std::string_view queue, const TenantId& tenant, int partition,
-                                           int max_messages, int max_records, Deadline deadline) override;
+                                           int max_messages, int max_records, int batch_from,
+                                           Deadline deadline) override;
   Result<> reopen_claims(Deadline deadline) override;
   Result<> reopen_lane(std::string_view queue, const TenantId& tenant, int partition,
                        const std::set<std::int64_t>& held, Deadline deadline) override;
@@ -178,19 +178,18 @@ struct SqliteStore::Impl final : QueueRows {
 
   Options options;
   const Clock* clock;
-  IdGenerator* ids;
   Writer writer;
   ReaderPool readers;
   Routes routes;
   std::mutex tenants_mutex;
   std::set<TenantId> known_tenants;
+  std::uint64_t erasures = 0;  // under tenants_mutex
 };
 
 SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Clock& clock,
-                                                       IdGenerator& ids) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Clock& clock) {
   CASTIEL_ASSIGN(auto connection, Connection::open(options.path, Connection::Mode::read_write));
   // 8 KiB pages keep a usual shard (about 1.5 KB) inside its leaf; the log is folded back every 32 MiB or
   // when idle.
@@ -200,13 +199,15 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Cl
       options.sync ? "FULL" : "OFF", options.cache_bytes >> 10)));
   CASTIEL_TRY(migrate(*connection));
   return std::unique_ptr<SqliteStore>(
-      new SqliteStore(std::make_unique<Impl>(std::move(options), clock, ids, std::move(connection))));
+      new SqliteStore(std::make_unique<Impl>(std::move(options), clock, std::move(connection))));
 }
 
 Result<bool> SqliteStore::tenant_exists(const TenantId& tenant) {
+  std::uint64_t erasures = 0;
   {
     std::lock_guard lock(impl_->tenants_mutex);
     if (impl_->known_tenants.contains(tenant)) return true;
+    erasures = impl_->erasures;
   }
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(impl_->readers));
   bool found = false;
@@ -217,7 +218,8 @@ Result<bool> SqliteStore::tenant_exists(const TenantId& tenant) {
   }
   if (found) {
     std::lock_guard lock(impl_->tenants_mutex);
-    impl_->known_tenants.insert(tenant);
+    // What the snapshot showed may have been erased since.
+    if (erasures == impl_->erasures) impl_->known_tenants.insert(tenant);
   }
   return found;
 }
@@ -243,22 +245,32 @@ Result<std::unique_ptr<Transaction>> SqliteStore::begin(const TenantId& tenant, 
   CASTIEL_ASSIGN(const bool known, tenant_exists(tenant));
   if (!known) return unknown_tenant(tenant);
   CASTIEL_TRY(impl_->writer.acquire(deadline));
-  return std::make_unique<SqliteTransaction>(impl_->writer, impl_->routes, *impl_->clock, *impl_->ids,
-                                             impl_->options.publish_to, tenant);
+  auto transaction = std::make_unique<SqliteTransaction>(impl_->writer, impl_->routes, *impl_->clock,
+                                                         impl_->options.publish_to, tenant);
+  // Erased while this one waited for the writer: nothing of the tenant may be written any more.
+  CASTIEL_ASSIGN(auto statement,
+                 query(impl_->writer.connection(), "SELECT 1 FROM tenant WHERE tenant=?", tenant.str()));
+  CASTIEL_ASSIGN(const bool still, statement.step());
+  if (!still) return unknown_tenant(tenant);
+  return transaction;
 }
 
 Result<> SqliteStore::create_tenant(const TenantId& tenant, Deadline deadline) {
   return impl_->in_transaction(deadline, [&] {
-    return run(impl_->writer.connection(), "INSERT OR IGNORE INTO tenant (tenant, created_at) VALUES (?,?)",
+    // The version goes on from the clock: what was made of an erased tenant of this name is never taken for
+    // the new one's.
+    return run(impl_->writer.connection(),
+               "INSERT OR IGNORE INTO tenant (tenant, created_at, data_version) VALUES (?1,?2,?2)",
                tenant.str(), impl_->clock->now());
   });
 }
 
 std::vector<std::string> SqliteStore::tenant_tables() {
-  return {"shard",       "shard_version", "field_change",   "alias",      "same_as",       "relation",
-          "inbox",       "outbox",        "queued",         "parked_key", "parked_record", "dead_letter",
-          "ledger",      "flow_entry",    "problem",        "insight",    "import_run",    "imported_file",
-          "sync_cursor", "audit",         "tenant_setting", "tenant"};
+  return {"shard",      "shard_version",    "field_change", "alias",         "same_as",
+          "relation",   "relation_segment", "inbox",        "outbox",        "queued",
+          "parked_key", "parked_record",    "dead_letter",  "ledger",        "flow_entry",
+          "problem",    "insight",          "import_run",   "imported_file", "sync_cursor",
+          "audit",      "tenant_setting",   "tenant"};
 }
 
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant,
@@ -269,17 +281,37 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_ten
       statements.emplace_back(table, fmt::format("DELETE FROM {} WHERE tenant=?", table));
     return statements;
   }();
-  auto erased =
-      impl_->in_transaction(deadline, [&]() -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
-        std::vector<std::pair<std::string, std::int64_t>> counts;
-        for (const auto& [table, sql] : kStatements) {
-          CASTIEL_TRY(run(impl_->writer.connection(), sql.c_str(), tenant.str()));
-          counts.emplace_back(table, sqlite3_changes64(impl_->writer.connection().handle()));
-        }
-        return counts;
-      });
-  std::lock_guard lock(impl_->tenants_mutex);
-  if (erased) impl_->known_tenants.erase(tenant);
+  CASTIEL_TRY(impl_->writer.acquire(deadline));
+  auto& db = impl_->writer.connection();
+  std::vector<LaneChange> lanes;
+  const auto erase = [&]() -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
+    CASTIEL_ASSIGN(
+        lanes, collect<LaneChange>(
+                   query(db, "SELECT queue, part, count(*) FROM queued WHERE tenant=? GROUP BY queue, part",
+                         tenant.str()),
+                   [&](const Statement& row) {
+                     return LaneChange{row.str(0),      tenant, static_cast<int>(row.integer(1)),
+                                       -row.integer(2), {},     true};
+                   }));
+    std::vector<std::pair<std::string, std::int64_t>> counts;
+    for (const auto& [table, sql] : kStatements) {
+      CASTIEL_TRY(run(db, sql.c_str(), tenant.str()));
+      counts.emplace_back(table, sqlite3_changes64(db.handle()));
+    }
+    return counts;
+  };
+  auto erased = erase();
+  if (!erased) {
+    impl_->writer.rollback();
+    return erased;
+  }
+  const auto committed = impl_->writer.commit(std::move(lanes));
+  {
+    std::lock_guard lock(impl_->tenants_mutex);
+    impl_->known_tenants.erase(tenant);
+    ++impl_->erasures;
+  }
+  if (!committed) return std::unexpected(committed.error());
   return erased;
 }
 
@@ -331,7 +363,7 @@ Result<std::vector<LaneInfo>> SqliteStore::Impl::lanes() {
 
 Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view queue, const TenantId& tenant,
                                                             int partition, int max_messages, int max_records,
-                                                            Deadline deadline) {
+                                                            int batch_from, Deadline deadline) {
   CASTIEL_TRY(observe("claim"));
   auto claimed = in_transaction(deadline, [&]() -> Result<std::vector<QueuedMessage>> {
     std::vector<QueuedMessage> messages;
@@ -372,6 +404,7 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
         if (redelivered) break;
       }
     }
+    if (messages.size() > 1 && records < batch_from) messages.resize(1);
     for (const auto& m : messages) {
       CASTIEL_TRY(run(writer.connection(),
                       "UPDATE queued SET deliveries = deliveries + 1, claimed = 1 WHERE seq=?", m.seq));

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/random.hpp"
 #include "storage/sqlite/queue_rows.hpp"
 #include "storage/store.hpp"
 
@@ -39,7 +38,7 @@ class SqliteStore final : public Store {
 
   // Opens or creates the file and brings its schema up to date. Errors: store_unreadable, store_corrupt,
   // store_too_new (written by a later version).
-  static Result<std::unique_ptr<SqliteStore>> open(Options options, const Clock& clock, IdGenerator& ids);
+  static Result<std::unique_ptr<SqliteStore>> open(Options options, const Clock& clock);
   ~SqliteStore() override;
 
   Result<std::unique_ptr<Reader>> read(const TenantId& tenant) override;

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "base/random.hpp"
 #include "storage/data_folder.hpp"
 
 namespace castiel::storage {
@@ -39,7 +40,7 @@ struct SqliteStoreTest : testing::Test {
   std::unique_ptr<SqliteStore> open() {
     SqliteStore::Options options;
     options.path = (folder / "castiel.db").string();
-    return SqliteStore::open(options, clock, ids).value();
+    return SqliteStore::open(options, clock).value();
   }
   Deadline soon() { return Deadline::after(clock, 5s); }
   void SetUp() override {
@@ -125,6 +126,33 @@ TEST_F(SqliteStoreTest, relations_resolve_whichever_side_comes_first) {
   later.from = ShardId("deal3");
   ASSERT_TRUE(tx->put_relations({{later}}));
   EXPECT_EQ(tx->relations_to(account.shard.id).value().size(), 3u);
+}
+
+TEST_F(SqliteStoreTest, relations_are_found_in_whichever_segment_they_lie) {
+  constexpr int kRelations = 10'000, kEach = 1'000;
+  for (int i = 0; i < kRelations;) {
+    auto tx = store->begin(acme, soon()).value();
+    std::vector<Relation> relations;
+    for (const int end = i + kEach; i < end; ++i)
+      relations.push_back({ShardId(ids.next()),
+                           "account",
+                           0,
+                           "files",
+                           i % 2 == 0 ? "account:id" : "account:name",
+                           "A" + std::to_string(i % 10),
+                           "A",
+                           {},
+                           {}});
+    ASSERT_TRUE(tx->put_relations(relations));
+    ASSERT_TRUE(tx->commit());
+  }
+  auto tx = store->begin(acme, soon()).value();
+  const auto two = shard("A2");
+  ASSERT_TRUE(tx->put_shards({{two}}));
+  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "A3", "files", two.shard.id}}}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_EQ(store->read(acme).value()->relations_to(two.shard.id).value().size(), kRelations / 5);
+  EXPECT_EQ(store->read(acme).value()->loose_relations(kRelations).value().size(), kRelations * 4 / 5);
 }
 
 TEST_F(SqliteStoreTest, a_name_shared_by_two_is_left_open) {

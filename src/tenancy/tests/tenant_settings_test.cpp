@@ -39,7 +39,7 @@ struct TenantSettingsTest : testing::Test {
     options.path = (folder / "castiel.db").string();
     options.sync = false;
     options.observer = &faults;
-    return storage::SqliteStore::open(options, clock, ids).value();
+    return storage::SqliteStore::open(options, clock).value();
   }();
   TenantId acme{"acme"}, other{"other"};
   SettingValues global = GlobalSettings::load({.yaml = "forecast.simulations: 500"}).value().values();

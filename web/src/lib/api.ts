@@ -37,8 +37,10 @@ export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> 
 }
 
 /** POST or DELETE; a fresh idempotency key, so that a repeated request by a proxy acts once. */
-export async function act<T>(method: 'POST' | 'DELETE', url: string): Promise<T | null> {
-  const response = await send(url, { method, headers: { accept: 'application/json', 'idempotency-key': newKey() } });
+export async function act<T>(method: 'POST' | 'DELETE', url: string, body?: unknown): Promise<T | null> {
+  const headers: Record<string, string> = { accept: 'application/json', 'idempotency-key': newKey() };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const response = await send(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
   const text = await response.text();
   return text ? (JSON.parse(text) as T) : null;
 }

@@ -153,6 +153,9 @@ export interface Evidence {
   to?: unknown;
   at?: string | null;
   correlationId?: string | null;
+  /** The mail, call, document … it was read in, and where in it. */
+  shardId?: string | null;
+  locator?: Locator | null;
 }
 
 export interface ProbabilityFactor {
@@ -341,4 +344,201 @@ export interface Trace {
   correlationId: string;
   items: TraceItem[];
   ledger: LedgerRow[];
+}
+
+// What was said and written: mail, chat, calls, calendars, documents, and what they are linked to.
+
+/** A place within a source; which of these is set depends on its kind. */
+export interface Locator {
+  page?: number | null;
+  slide?: number | null;
+  sheet?: string | null;
+  segment?: number | null;
+  message?: string | null;
+  /** Minutes from the start of a call. */
+  minute?: number | null;
+}
+
+export type LinkStatus = 'attached' | 'suggested' | 'rejected' | 'ignored';
+
+/** Words of the source that speak for a link; offsets count code points of that field. */
+export interface LinkEvidence {
+  field: string;
+  text: string;
+  start?: number | null;
+  end?: number | null;
+}
+
+export interface Link {
+  id: string;
+  strategy: string;
+  /** 0 to 100. */
+  confidence: number;
+  status: LinkStatus;
+  reason: string;
+  evidence: LinkEvidence[];
+}
+
+export interface LinkItem extends Link {
+  from: { id: string; type: string; title: string | null; at: string | null; text: string | null; people?: string[] };
+  to: { id: string; type: string; name: string | null };
+  createdAt: string | null;
+}
+
+export type EntryKind = 'change' | 'email' | 'message' | 'meeting' | 'event' | 'document' | 'task';
+
+export interface TimelineEntry {
+  at: string;
+  kind: EntryKind;
+  title: string;
+  text: string | null;
+  people: string[];
+  shardId: string | null;
+  /** Of a change its kind (stage, amount, …), of anything else the type of its shard. */
+  type: string | null;
+  locator: Locator | null;
+  link: Link | null;
+  /** Of a change: what it was, what it became. */
+  field?: string | null;
+  from?: unknown;
+  to?: unknown;
+  recordedAt?: string | null;
+  origin?: string | null;
+  correlationId?: string | null;
+}
+
+export interface TimelinePage {
+  entries?: TimelineEntry[];
+  /** Only changes, as a server answers that knows no other sources. */
+  items?: TimelineItem[];
+  next?: string | null;
+}
+
+export interface Person {
+  name: string;
+  email: string | null;
+  contactId: string | null;
+  side: 'customer' | 'own';
+  /** 0 to 100. */
+  strength: number;
+  lastInbound: string | null;
+  lastOutbound: string | null;
+  count: number;
+  role: string | null;
+}
+
+export interface TextPart {
+  text: string;
+  mark: boolean;
+}
+
+export interface SearchHit {
+  shardId: string;
+  type: string;
+  title: string;
+  at: string | null;
+  parts: TextPart[];
+  locator: Locator | null;
+  score: number;
+}
+
+export interface SearchAnswer {
+  mode: string;
+  hits: SearchHit[];
+}
+
+export interface Shard {
+  tenant: string;
+  type: string;
+  id: string;
+  externalId: string;
+  integration: string;
+  version: number;
+  data: Record<string, unknown>;
+  source: { file?: string | null; line?: number | null } | null;
+  correlationId: string | null;
+  createdAt: string;
+  updatedAt: string;
+  deletedAt: string | null;
+  links?: (Link & { to: { id: string; type: string; name: string | null } })[];
+  /** The other messages of its conversation, oldest first, itself included. */
+  thread?: { id: string; at: string | null; from: string; title: string | null; text: string | null }[];
+}
+
+export interface Address {
+  name?: string | null;
+  email?: string | null;
+}
+
+export interface ActionItem {
+  text: string;
+  kind?: string;
+  owner?: string | null;
+  due?: string | null;
+  dueText?: string | null;
+}
+
+export interface MailData {
+  from?: Address | null;
+  to?: Address[];
+  cc?: Address[];
+  subject?: string | null;
+  body?: string | null;
+  bodyPlainText?: string | null;
+  quotedText?: string | null;
+  signature?: string | null;
+  class?: string | null;
+  classReason?: string | null;
+  sentAt?: string | null;
+  channel?: { id?: string; name?: string | null; type?: string } | null;
+  attachments?: { name: string; mimeType?: string | null; size?: number | null; documentId?: string | null }[];
+  reactions?: { name: string; count: number }[];
+  actionItems?: ActionItem[];
+}
+
+export interface Segment {
+  index: number;
+  speaker: string | null;
+  startTime: number | null;
+  endTime: number | null;
+  text: string;
+}
+
+export interface MeetingData {
+  title?: string | null;
+  startTime?: string | null;
+  /** Minutes. */
+  duration?: number | null;
+  participants?: (Address & { isInternal?: boolean | null; talkTime?: number | null })[];
+  transcript?: { segments?: Segment[] } | null;
+  analysis?: { keyMoments?: { type: string; segment?: number | null; timestamp?: number | null; start?: number | null; speaker?: string | null; text: string }[]; actionItems?: ActionItem[]; nextSteps?: (string | { text: string })[] } | null;
+}
+
+export interface DocumentData {
+  title?: string | null;
+  documentType?: string | null;
+  size?: number | null;
+  extractedText?: string | null;
+  pages?: { number: number; text: string; ocr?: boolean }[];
+  slides?: { number: number; text: string; notes?: string | null; hidden?: boolean }[];
+  sheets?: { name: string; rows: unknown[][] }[];
+  createdBy?: string | null;
+  createdAt?: string | null;
+  modifiedAt?: string | null;
+  modifiedBy?: string | null;
+}
+
+export interface EventData {
+  title?: string | null;
+  description?: string | null;
+  startTime?: string | null;
+  endTime?: string | null;
+  allDay?: boolean;
+  timeZone?: string | null;
+  organizer?: Address | null;
+  attendees?: (Address & { status?: string | null; role?: string | null })[];
+  location?: string | null;
+  recurrence?: string | null;
+  status?: string | null;
+  cancelled?: boolean;
 }

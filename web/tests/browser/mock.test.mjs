@@ -21,6 +21,8 @@ const kPages = {
   '/': 'Overview',
   '/deals': 'Deals',
   '/forecast': 'Forecast',
+  '/review': 'Review',
+  '/search?q=price': 'Search',
   '/imports': 'Imports',
   '/imports/imp-2017112009-7f3a': 'Import examples/workspace',
   '/operations': 'Operations',
@@ -34,7 +36,7 @@ for (const [path, heading] of Object.entries(kPages)) {
     test(`${path} shows its heading, is well-formed and fits at ${width} px`, async () => {
       const { page, done } = await browser.visit(path, { viewport: { width, height: 800 } });
       assert.equal((await page.locator('h1').innerText()).trim(), heading);
-      await page.locator(path === '/deals' ? '[data-row="0"]' : 'main section').first().waitFor();
+      await page.locator(path === '/deals' ? '[data-row="0"]' : 'main section, main ol').first().waitFor();
       await checkStructure(page);
       await done();
     });
@@ -156,7 +158,7 @@ test('a deal shows its contributions strongest first, with evidence that leads t
   assert.equal(effects.length, 5);
   assert.deepEqual(effects, [...effects].sort((a, b) => b - a));
   assert.match(await page.getByRole('region', { name: 'Over time' }).innerHTML(), new RegExp(`${deal.hidden.pushes} pushes`));
-  await shows(page.getByRole('region', { name: 'Timeline' }).locator('li'), Math.min(12, world().timeline(deal).length));
+  await shows(page.getByRole('region', { name: 'Timeline' }).locator('li'), Math.min(12, world().entries(deal).length));
   assert.match(await page.getByRole('region', { name: 'Source' }).innerText(), /opportunities\.csv, line \d+/);
   await section.getByRole('link', { name: 'trace' }).first().click();
   await page.getByRole('region', { name: 'Stages' }).waitFor();
@@ -390,5 +392,183 @@ test('the first page asks for its data at once, not one answer after the other',
   assert.equal(held.length, 1);
   await held[0].continue();
   await page.getByLabel('Tenant').waitFor();
+  await done();
+});
+
+const kSources = { mail: 'Offer for ', call: 'Call with ', offer: 'Offer ', deck: 'Kick-off ', sheet: 'Price sheet', chat: 'Message of ', event: 'Second meeting ' };
+const anyDeal = () => world().deals.find((deal) => deal.status === 'open');
+
+for (const [name, heading] of Object.entries(kSources)) {
+  for (const width of [1280, 390]) {
+    test(`the viewer shows a ${name}, is well-formed and fits at ${width} px`, async () => {
+      const { page, done } = await browser.visit(`/source/${anyDeal().id}-${name}`, { viewport: { width, height: 800 } });
+      assert.ok((await page.locator('h1').innerText()).startsWith(heading));
+      await page.getByRole('region', { name: 'Linked to' }).waitFor();
+      await checkStructure(page);
+      await done();
+    });
+  }
+}
+
+test('the timeline filters by kind, keeps that in its address and opens a call at the minute', async () => {
+  const deal = anyDeal();
+  const { page, done } = await browser.visit(`/deals/${deal.id}`);
+  const timeline = page.getByRole('region', { name: 'Timeline' });
+  await timeline.locator('[data-kind=email]').first().waitFor();
+  await timeline.getByRole('button', { name: /^Calls/ }).click();
+  await shows(timeline.locator('li'), 1);
+  assert.equal(parameters(page).kind, 'meeting');
+  await timeline.getByRole('link', { name: /^Call with/ }).click();
+  const line = page.locator('li[aria-current=true]');
+  await line.getByText('Vibranode').waitFor();
+  assert.equal(await line.getAttribute('data-segment'), '5');
+  await page.getByRole('button', { name: 'Back' }).click();
+  await timeline.getByRole('button', { name: /^Calls/, pressed: true }).waitFor();
+  await shows(timeline.locator('li'), 1);
+  await timeline.getByRole('button', { name: 'All', exact: true }).click();
+  await timeline.locator('[data-kind=change]').first().waitFor();
+  await done();
+});
+
+test('people say how strong the tie is, who is not in the CRM and who never wrote', async () => {
+  const { page, done } = await browser.visit(`/deals/${anyDeal().id}`);
+  const people = page.getByRole('region', { name: 'People' });
+  await people.getByText('not in the CRM').waitFor();
+  await people.getByText('strength 78 of 100').first().waitFor();
+  await shows(people.getByRole('list', { name: 'Never heard from' }).locator('li'), 1);
+  await shows(people.getByRole('list', { name: 'Our side' }).locator('li'), 1);
+  await done();
+});
+
+test('a server that knows only changes and no people still gives a whole page', async () => {
+  const deal = anyDeal();
+  const { page, done } = await browser.visit('/nowhere', {}, [/404/]);
+  await page.route('**/timeline?*', (route) => route.fulfill({ json: { items: world().timeline(deal), next: null } }));
+  await page.route('**/people?*', (route) => route.fulfill({ status: 404, json: { title: 'No such route', status: 404, code: 'route_unknown' } }));
+  await page.goto(`${server.url}/deals/${deal.id}`);
+  await shows(page.getByRole('region', { name: 'Timeline' }).locator('li'), world().timeline(deal).length);
+  await shows(page.getByRole('list', { name: 'Never heard from' }).locator('li'), 2);
+  assert.equal(await page.getByRole('alert').count(), 0);
+  await done();
+});
+
+test('a mail folds what it quotes, marks the words of the evidence and leads to its conversation and attachment', async () => {
+  const deal = anyDeal();
+  const { page, done } = await browser.visit(`/source/${deal.id}-reply?mark=budget`);
+  assert.deepEqual(await texts(page.locator('mark')), ['budget']);
+  const quoted = page.locator('details', { hasText: 'Quoted text' });
+  assert.equal(await quoted.getAttribute('open'), null);
+  await quoted.locator('summary').click();
+  await quoted.getByText('please find our offer attached').waitFor();
+  await page.getByRole('region', { name: 'Asked and promised' }).getByText('Send the security questionnaire').waitFor();
+  await page.getByRole('region', { name: 'Conversation' }).getByRole('link').first().click();
+  await page.getByRole('link', { name: 'offer.pdf' }).click();
+  await page.getByRole('region', { name: 'Page 2' }).waitFor();
+  await done();
+});
+
+test('evidence in quoted text opens it', async () => {
+  const { page, done } = await browser.visit(`/source/${anyDeal().id}-reply?mark=offer+attached`);
+  await page.locator('details[open] mark').waitFor();
+  await done();
+});
+
+test('a document opens at its page, says what was read from a picture and which slide is hidden', async () => {
+  const deal = anyDeal();
+  const { page, done } = await browser.visit(`/source/${deal.id}-offer?page=2`);
+  await page.locator('[aria-current=true]').getByRole('heading', { name: 'Page 2' }).waitFor();
+  await page.getByText('read from a picture').waitFor();
+  await page.goto(`${server.url}/source/${deal.id}-deck?slide=2`);
+  await page.locator('[aria-current=true]').getByText('hidden slide').waitFor();
+  await page.getByText('Welcome by the plant manager.').waitFor();
+  await done();
+});
+
+test('a source that does not exist shows the problem', async () => {
+  const { page, done } = await browser.visit('/source/none', {}, [/404/]);
+  await page.getByRole('alert').getByText('No such record').waitFor();
+  await checkStructure(page);
+  await done();
+});
+
+test('doubtful links are decided with the keyboard, their evidence marked', async () => {
+  const mine = () => server.mock.worlds.demo.sources.links;
+  const { page, done } = await browser.visit('/review');
+  const rows = page.locator('main [data-row]');
+  await shows(rows, 5);
+  assert.ok((await texts(rows.first().locator('mark'))).includes('budget'));
+  await rows.first().getByText('1 other candidate').waitFor();
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  await page.locator('[data-row="1"].selected').waitFor();
+  await page.keyboard.press('k');
+  await page.keyboard.press('a');
+  await page.getByRole('status').getByText(/^Approved/).waitFor();
+  await shows(rows, 4);
+  assert.equal(mine()[0].status, 'attached');
+  await page.keyboard.press('r');
+  await shows(rows, 3);
+  assert.equal(mine()[1].status, 'rejected');
+  await page.keyboard.press('t');
+  const dialog = page.getByRole('dialog', { name: 'Which deal is it about?' });
+  const other = world().deals[40];
+  await dialog.getByRole('searchbox').fill(other.name);
+  const choice = dialog.getByRole('list', { name: 'Deals' }).getByRole('button', { name: other.name }).first();
+  await choice.click();
+  await shows(rows, 2);
+  assert.equal(mine()[2].to.name, other.name);
+  await page.getByText('Rejected', { exact: true }).click();
+  await shows(rows, 1);
+  assert.equal(await page.getByRole('button', { name: 'Reject' }).count(), 0);
+  await done();
+});
+
+test('a refused decision says why and leaves the link where it was', async () => {
+  const { page, done } = await browser.visit('/review', {}, [/409/]);
+  const rows = page.locator('main [data-row]');
+  await rows.first().waitFor();
+  const before = await rows.count();
+  await page.route('**/approve?*', (route) => route.fulfill({ status: 409, json: { title: 'Decided meanwhile', detail: 'Somebody else rejected it.', status: 409, code: 'link_decided' } }));
+  await rows.first().getByRole('button', { name: 'Approve' }).click();
+  await page.getByRole('alert').getByText('Somebody else rejected it.').waitFor();
+  assert.equal(await rows.count(), before);
+  await done();
+});
+
+test('an empty review and an empty search say what they are for', async () => {
+  const { page, done } = await browser.visit('/review?tenant=empty');
+  await page.getByText('Nothing to review').waitFor();
+  await page.goto(`${server.url}/search?tenant=empty`);
+  await page.getByText('Search everything that was said and written').waitFor();
+  await page.goto(`${server.url}/search?tenant=empty&q=zzz`);
+  await page.getByText('Nothing found for “zzz”').waitFor();
+  await done();
+});
+
+test('the search of the header finds a spoken word and opens the call at its line', async () => {
+  const { page, done } = await browser.visit('/');
+  await page.getByRole('banner').getByRole('searchbox').fill('vibranode');
+  await page.keyboard.press('Enter');
+  await eventually(() => parameters(page).q, (q) => q === 'vibranode', 'words in the address');
+  const hit = page.locator('main ol li').first();
+  assert.deepEqual(await texts(hit.locator('mark')), ['Vibranode']);
+  await hit.getByRole('link').click();
+  await page.locator('li[aria-current=true] mark').waitFor();
+  await page.goBack();
+  await page.getByText('Meaning', { exact: true }).click();
+  assert.equal(parameters(page).mode, 'vector');
+  await page.getByRole('main').getByRole('searchbox').fill('price');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Kind').selectOption('document');
+  await eventually(() => page.locator('main ol li').count(), (count) => count > 0, 'documents only');
+  assert.equal(parameters(page).type, 'document');
+  await done();
+});
+
+test('search and review of a server in trouble show its words', async () => {
+  const { page, done } = await browser.visit('/review?tenant=broken', {}, [/503/]);
+  await page.getByRole('alert').getByText('The store is busy').waitFor();
+  await page.goto(`${server.url}/search?tenant=broken&q=price`);
+  await page.getByRole('alert').getByText('The store is busy').waitFor();
   await done();
 });

@@ -22,6 +22,8 @@ const kText = [
   ...['bg', 'surface', 'sunken', 'hover', 'accent-soft'].map((ground) => ['muted', ground]),
   ...['bg', 'surface'].flatMap((ground) => ['accent', 'good', 'bad', 'warn', 'info'].map((ink) => [ink, ground])),
   ['bad', 'bad-soft'], ['warn', 'warn-soft'], ['info', 'info-soft'], ['good', 'accent-soft'], ['accent-text', 'accent'], ['muted', 'bad-soft'],
+  // Marked words and the line a reader was led to.
+  ['text', 'warn-soft'], ['muted', 'warn-soft'], ['accent', 'warn-soft'], ['accent', 'accent-soft'], ['info', 'accent-soft'],
 ];
 const kDrawn = [['band-edge', 'surface'], ['won', 'surface'], ['up', 'surface'], ['down', 'surface'], ['plain', 'surface'], ['focus', 'surface'], ['focus', 'bg']];
 

@@ -7,6 +7,7 @@ let format;
 let scale;
 let pointer;
 let deals;
+let sources;
 
 before(async () => {
   loader = await startLoader();
@@ -14,6 +15,7 @@ before(async () => {
   scale = await loader.load('/src/lib/scale.ts');
   pointer = await loader.load('/src/lib/pointer.ts');
   deals = await loader.load('/src/lib/deals_query.ts');
+  sources = await loader.load('/src/lib/sources.ts');
 });
 after(() => loader?.close());
 
@@ -92,4 +94,65 @@ test('a column sorts in its natural direction first and then turns round', () =>
   assert.equal(deals.nextSort('-risk', 'amount', 'descending'), '-amount');
   assert.equal(deals.nextSort('-amount', 'amount', 'descending'), 'amount');
   assert.equal(deals.nextSort('amount', 'name', 'ascending'), 'name');
+});
+
+const whole = (parts) => parts.map((part) => part.text).join('');
+const marked = (parts) => parts.filter((part) => part.mark).map((part) => part.text);
+
+test('a phrase is marked wherever it stands, over line breaks and in any letter case, and nothing is lost', () => {
+  const text = 'The Price is high.\nThe  price\nis (still) high.';
+  const parts = sources.markPhrase(text, 'price is');
+  assert.equal(whole(parts), text);
+  assert.deepEqual(marked(parts), ['Price is', 'price\nis']);
+  assert.deepEqual(marked(sources.markPhrase('a (still) b', '(still)')), ['(still)']);
+  assert.deepEqual(sources.markPhrase('abc', null), [{ text: 'abc', mark: false }]);
+  assert.deepEqual(sources.markPhrase('', 'x'), []);
+});
+
+test('evidence is marked by code points where its offsets fit, else by its words', () => {
+  const text = '😀 Müller wrote about the budget';
+  const at = Array.from(text).join('').indexOf('budget') - 1;
+  assert.deepEqual(marked(sources.markEvidence(text, 'body', [{ field: 'body', text: 'budget', start: at, end: at + 6 }])), ['budget']);
+  assert.deepEqual(marked(sources.markEvidence(text, 'body', [{ field: 'body', text: 'MÜLLER', start: 90, end: 99 }])), ['Müller']);
+  assert.deepEqual(marked(sources.markEvidence(text, 'body', [{ field: 'subject', text: 'budget' }])), []);
+  assert.equal(whole(sources.markEvidence(text, 'body', [{ field: 'body', text: 'wrote' }])), text);
+});
+
+test('a place in a source becomes words and an address, and the address the place again', () => {
+  assert.equal(sources.locatorText({ page: 3 }), 'page 3');
+  assert.equal(sources.locatorText({ minute: 4.5, segment: 7 }), 'at 4:30');
+  assert.equal(sources.locatorText(null), '');
+  assert.equal(sources.offsetText(3729), '1:02:09');
+  const path = sources.sourcePath('a/b', { segment: 0, minute: 2 }, 'so & so');
+  assert.equal(path, '/source/a%2Fb?segment=0&minute=2&mark=so+%26+so');
+  assert.equal(sources.readLocator(new URL(path, 'http://x').searchParams).segment, 0);
+  assert.equal(sources.readLocator(new URLSearchParams('page=two')).page, null);
+});
+
+test('a minute leads to the line spoken then, a number to that line, nothing to none', () => {
+  const segments = [0, 10, 20].map((startTime, index) => ({ index, speaker: index % 2 ? 'B' : 'A', startTime, endTime: startTime + 10, text: 'words' }));
+  assert.equal(sources.segmentAt(segments, { minute: 15 / 60 }), 1);
+  assert.equal(sources.segmentAt(segments, { minute: 0 }), 0);
+  assert.equal(sources.segmentAt(segments, { segment: 2 }), 2);
+  assert.equal(sources.segmentAt(segments, { segment: 9 }), null);
+  assert.equal(sources.segmentAt(segments, {}), null);
+  assert.deepEqual(sources.sharesOf(segments).map(({ name, talk }) => [name, talk]), [['A', 20], ['B', 10]]);
+  assert.ok(Math.abs(sources.sharesOf([{ index: 0, speaker: null, startTime: null, endTime: null, text: 'one two' }])[0].share - 1) < 1e-9);
+});
+
+test('a timeline of changes alone and one of every kind give the same changes', () => {
+  const change = { at: '2026-01-02T00:00:00Z', recordedAt: '2026-01-03T00:00:00Z', kind: 'stage', title: '', field: 'stage', from: 'A', to: 'B', origin: 'history export', correlationId: 'c' };
+  const { kind, ...rest } = change;
+  const old = sources.entriesOf({ items: [change], next: null });
+  const mixed = sources.entriesOf({ entries: [{ ...rest, kind: 'change', type: kind, text: null, people: [], shardId: null, locator: null, link: null }, { ...old[0], kind: 'email', shardId: 's' }] });
+  assert.deepEqual(sources.changesOf(old), [change]);
+  assert.deepEqual(sources.changesOf(mixed), [change]);
+});
+
+test('an excerpt keeps what stands around the marks and says where it left out', () => {
+  const long = 'x'.repeat(500);
+  const parts = [{ text: `start ${long} near`, mark: false }, { text: 'hit', mark: true }, { text: ` by ${long} end`, mark: false }];
+  assert.deepEqual(sources.excerpt(parts, 5).map((part) => part.text), ['…  near', 'hit', ' by x … ']);
+  assert.deepEqual(sources.excerpt(parts, 400), parts);
+  assert.equal(sources.excerpt([{ text: long, mark: false }], 5)[0].text, 'xxxxxxxxxx…');
 });

@@ -9,8 +9,25 @@
 namespace castiel::connectors {
 namespace {
 
+// Whether the name allows a table of records. Mails and documents are read when the records they speak of are
+// there.
+bool may_be_table(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const auto dot = name.rfind('.');
+  if (dot == name.npos) return true;
+  std::string extension(name.substr(dot + 1));
+  for (char& c : extension) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  constexpr std::array<std::string_view, 11> kTables{"csv",    "tsv", "tab", "psv",    "json",  "jsonl",
+                                                     "ndjson", "txt", "dat", "export", "report"};
+  return std::ranges::find(kTables, extension) != kTables.end();
+}
+
 // Those that others refer to come first; what the name does not tell comes between.
 int reading_order(std::string_view path) {
+  constexpr int kAfterTables = 100;
+  if (!may_be_table(path)) return kAfterTables;
   namespace type = model::type;
   constexpr std::array kOrder{type::kUser,        type::kAccount,     type::kProduct,          type::kContact,
                               type::kOpportunity, type::kContactRole, type::kOpportunityChange};
@@ -37,6 +54,12 @@ class Walk {
     const std::string identity = entry->identity.empty() ? path : entry->identity;
     if (entry->kind == DirectoryEntry::Kind::other || !seen_.insert(identity).second) return;
     if (entry->kind == DirectoryEntry::Kind::file) return file(*entry);
+    const bool archive = entry->kind == DirectoryEntry::Kind::archive;
+    if (archive && archives_ >= kMaxArchiveDepth) {
+      listing_.problems.push_back(
+          {path, 0, "unsupported", "'" + path + "' is an archive inside three others", {}, false});
+      return;
+    }
     if (depth >= kMaxFolderDepth) {
       listing_.problems.push_back(
           {path, 0, "unreadable", "'" + path + "' is more than 64 folders deep", {}, false});
@@ -45,10 +68,13 @@ class Walk {
     auto inside = files_->list(path);
     if (!inside) return problem(path, inside.error());
     std::ranges::sort(*inside);
+    archives_ += archive;
     for (const auto& child : *inside) {
       const std::string_view name = std::string_view(child).substr(child.rfind('/') + 1);
-      if (!name.starts_with('.') && name != "__MACOSX") visit(child, depth + 1);
+      if (!name.starts_with('.') && name != "__MACOSX" && child.find("/__MACOSX/") == child.npos)
+        visit(child, depth + 1);
     }
+    archives_ -= archive;
   }
 
   Listing finish() {
@@ -67,7 +93,7 @@ class Walk {
     if (entry.size == 0) {
       listing_.problems.push_back({entry.path, 0, "empty_file", "'" + entry.path + "' is empty", {}, false});
     } else if (listing_.files.size() < kMaxListedFiles) {
-      listing_.files.push_back({entry.path, entry.size});
+      listing_.files.push_back({entry.path, entry.size, entry.modified});
     } else if (!full_) {
       full_ = true;
       listing_.problems.push_back(
@@ -81,6 +107,7 @@ class Walk {
   FileSystem* files_;
   Listing listing_;
   std::set<std::string> seen_;
+  int archives_ = 0;  // around the entry being visited
   bool full_ = false;
 };
 

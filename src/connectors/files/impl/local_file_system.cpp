@@ -52,6 +52,7 @@ class LocalFileSystem final : public FileSystem {
     if (S_ISDIR(info.st_mode)) entry.kind = DirectoryEntry::Kind::directory;
     entry.size = static_cast<std::uint64_t>(info.st_size);
     entry.identity = std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+    entry.modified = Timestamp{info.st_mtim.tv_sec * 1'000'000 + info.st_mtim.tv_nsec / 1'000};
     return entry;
   }
 

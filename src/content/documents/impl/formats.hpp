@@ -27,6 +27,8 @@ void add_html(Builder& builder, std::string_view html_utf8);
 
 // Title, author and dates of docProps/core.xml.
 void read_core_properties(const Package& package, Metadata& metadata);
+// One line a paragraph (a:p), and what charts remember of their series (c:v).
+void add_paragraph_lines(const pugi::xml_node& node, Builder& builder, int depth = 0);
 // Text in drawings, charts and diagrams of a part: a line a paragraph.
 void add_drawing_text(Builder& builder, const Package& package, std::string_view part);
 // The files under `folder` that are documents of their own, and pictures.

@@ -10,8 +10,9 @@ namespace {
 
 constexpr int kMaxDrawingParts = 500;
 
-// One line a paragraph (a:p), and what charts remember of their series (c:v).
-void add_paragraphs(const pugi::xml_node& node, Builder& builder, int depth) {
+}  // namespace
+
+void add_paragraph_lines(const pugi::xml_node& node, Builder& builder, int depth) {
   if (depth > kMaxMarkupDepth || builder.full()) return;
   for (const auto& part : node) {
     const auto name = local(part);
@@ -22,16 +23,14 @@ void add_paragraphs(const pugi::xml_node& node, Builder& builder, int depth) {
       std::string values;
       for (const auto& point : part) {
         if (local(point) == "pt") values += (values.empty() ? "" : "\t") + text_of(child(point, "v"));
-        if (local(point) == "lvl") add_paragraphs(part, builder, depth + 1);
+        if (local(point) == "lvl") add_paragraph_lines(part, builder, depth + 1);
       }
       builder.line(values);
     } else {
-      add_paragraphs(part, builder, depth + 1);
+      add_paragraph_lines(part, builder, depth + 1);
     }
   }
 }
-
-}  // namespace
 
 void read_core_properties(const Package& package, Metadata& metadata) {
   std::string path = "docProps/core.xml";
@@ -66,7 +65,7 @@ void add_drawing_text(Builder& builder, const Package& package, std::string_view
       continue;
     const auto tree = parse_part(package, relation.target);
     if (!tree) continue;
-    add_paragraphs((*tree)->document_element(), builder, 0);
+    add_paragraph_lines((*tree)->document_element(), builder);
     // A drawing of a sheet holds charts and diagrams of its own.
     if (relation.type == "drawing" && relation.target != part)
       add_drawing_text(builder, package, relation.target);

@@ -109,6 +109,7 @@ class Reader {
 
   std::vector<std::string> warnings;
   std::optional<std::size_t> calendar_part;
+  std::string calendar_method;
 
   void read_body(GMimeMessage* message, json::object& structure, std::size_t depth) {
     std::vector<Segment> segments;
@@ -217,7 +218,10 @@ class Reader {
       out.push_back(text_segment(std::move(bytes), type, html));
       return;
     }
-    if (type.value == "text/calendar" && !calendar_part) calendar_part = mail_.parts.size();
+    if (type.value == "text/calendar" && !calendar_part) {
+      calendar_part = mail_.parts.size();
+      calendar_method = std::string(type.get("method"));
+    }
     if (type.value == "application/ms-tnef") warn("winmail.dat (TNEF) is left as an attachment");
     if (type.value == "message/partial") warn("a piece of a split message");
     add_part(object, std::move(name), type.value, std::move(bytes), disposition.value);
@@ -363,7 +367,10 @@ Result<ParsedMail> parse_message(std::string_view bytes) {
   impl::put_headers(out.structure, fields, reader.warnings);
   if (fields.empty()) reader.warn("no header");
   reader.read_body(message.get(), out.structure, 0);
-  if (reader.calendar_part) out.structure["calendarPart"] = *reader.calendar_part;
+  if (reader.calendar_part) {
+    out.structure["calendarPart"] = *reader.calendar_part;
+    out.structure["calendarMethod"] = reader.calendar_method;
+  }
   out.structure["warnings"] = impl::to_json(reader.warnings);
   return out;
 }

@@ -37,7 +37,11 @@ std::optional<LabelLine> read_label(std::string_view line) {
     width = 3;
   }
   if (colon == line.npos || colon == 0 || colon > kMaxLabelBytes) return std::nullopt;
-  const auto label = label_of(fold(without_stars(trim(line.substr(0, colon)))));
+  auto name = without_stars(trim(line.substr(0, colon)));
+  // "Kopie (CC)"
+  if (const auto bracket = name.find(" ("); bracket != name.npos && name.ends_with(')'))
+    name = name.substr(0, bracket);
+  const auto label = label_of(fold(name));
   if (!label) return std::nullopt;
   auto value = line.substr(colon + width);
   if (value.starts_with('*')) value.remove_prefix(1);
@@ -303,13 +307,14 @@ std::optional<Mailbox> sender_of(std::string_view text) {
     for (std::size_t i = last; i < name.size(); ++i)
       if (is_digit(name[i])) last = i + 1;
     auto rest = trim(name.substr(last));
-    for (;;) {
-      const auto space = rest.find(' ');
-      const auto word = fold(rest.substr(0, space));
-      if (space == rest.npos ||
-          !(has_writing_verb(word) || word == "от" || word == "um" || word == "uhr" || word == "pm" ||
-            word == "am" || word == "gmt" || word == "uhr:" || word == "utc" || word == "użytkownik" ||
-            word == "пользователь" || word.starts_with('+')))
+    while (rest.ends_with('(')) rest = trim(rest.substr(0, rest.size() - 1));
+    // Small words before the name are the sentence around it: "heeft", "um", "schrieb", "PM GMT+1".
+    for (auto space = rest.find(' '); space != rest.npos; space = rest.find(' ')) {
+      const auto word = rest.substr(0, space);
+      const std::string folded = fold(word);
+      const bool small =
+          folded == word && folded != "van" && folded != "von" && folded != "de" && folded != "di";
+      if (!small && folded != "pm" && folded != "am" && folded != "uhr" && folded != "gmt" && folded != "utc")
         break;
       rest = trim(rest.substr(space));
     }

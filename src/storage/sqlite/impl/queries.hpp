@@ -57,9 +57,6 @@ inline Relation read_relation(const Statement& row) {
   return r;
 }
 
-std::string failures_to_json(const std::vector<Failure>& failures);
-std::vector<Failure> failures_from_json(std::string_view text);
-
 inline constexpr char kDeadLetterColumns[] =
     "SELECT id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, "
     "errors, payload"
@@ -232,7 +229,10 @@ class Queries : public Base {
   }
 
   Result<std::vector<Relation>> relations_to(const ShardId& to) const override {
-    static const std::string sql = std::string(kRelationColumns) + "WHERE tenant=? AND to_id=?";
+    static const std::string sql =
+        std::string(kRelationColumns) +
+        "INDEXED BY relation_to WHERE tenant=?1 AND segment IN (SELECT segment FROM relation_segment WHERE "
+        "tenant=?1) AND to_id=?2";
     return collect<Relation>(query(db(), sql.c_str(), t(), to.str()), read_relation);
   }
 

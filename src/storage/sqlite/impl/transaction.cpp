@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/digest.hpp"
-#include "base/json.hpp"
 
 namespace castiel::storage {
 
@@ -31,26 +30,6 @@ bool topic_matches(std::string_view pattern, std::string_view key) {
 }
 
 namespace sqlite {
-
-std::string failures_to_json(const std::vector<Failure>& failures) {
-  json::array array;
-  for (const auto& f : failures)
-    array.push_back({{"at", to_string(f.at)}, {"code", f.code}, {"message", f.message}});
-  return json::serialize(array);
-}
-
-std::vector<Failure> failures_from_json(std::string_view text) {
-  std::vector<Failure> failures;
-  const auto value = parse_json(text.empty() ? "[]" : text);
-  if (!value || !value->is_array()) return failures;
-  for (const auto& item : value->get_array()) {
-    if (!item.is_object()) continue;
-    const auto& object = item.get_object();
-    failures.push_back({parse_timestamp(string_or(object, "at")).value_or(Timestamp{}),
-                        string_or(object, "code"), string_or(object, "message")});
-  }
-  return failures;
-}
 
 void Routes::set(std::vector<Binding> bindings) {
   std::lock_guard lock(mutex_);
@@ -81,6 +60,7 @@ Result<> SqliteTransaction::commit() {
   if (failed_) return std::unexpected(*failed_);
   if (data_changed_)
     CASTIEL_TRY(write("UPDATE tenant SET data_version = data_version + 1 WHERE tenant=?", t()));
+  if (segment_) CASTIEL_TRY(keep_segment());
   finished_ = true;
   return writer_->commit(std::move(lane_changes_));
 }
@@ -99,13 +79,13 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
           shard.source_version, shard.source_is_dated, shard.content_hash, shard.correlation.str(),
           shard.created_at, shard.updated_at, shard.deleted_at, shard.origin, shard.data, shard.source));
     } else {
-      CASTIEL_TRY(
-          write("INSERT OR IGNORE INTO shard_version (tenant, shard_id, version, source_version, "
-                "correlation, updated_at, origin, data, source)"
-                " SELECT tenant, id, version, source_version, correlation, updated_at, origin, data, source "
-                "FROM shard"
-                " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
-                t(), key.type, key.integration, key.external_id, expected));
+      CASTIEL_TRY(write(
+          "INSERT OR IGNORE INTO shard_version (tenant, shard_id, version, source_version, "
+          "correlation, updated_at, origin, data, source, replaced_at)"
+          " SELECT tenant, id, version, source_version, correlation, updated_at, origin, data, source, ? "
+          "FROM shard"
+          " WHERE tenant=? AND type=? AND integration=? AND external_id=? AND version=?",
+          shard.updated_at, t(), key.type, key.integration, key.external_id, expected));
       CASTIEL_TRY(
           write("UPDATE shard SET version=?, source_version=?, source_is_dated=?, content_hash=?, "
                 "correlation=?, updated_at=?,"
@@ -127,10 +107,11 @@ Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
     const std::string kind = key.type + ":id";
     CASTIEL_ASSIGN(const bool waits, anything_waits(kind));
     if (!waits) continue;
-    CASTIEL_TRY(
-        write("UPDATE relation INDEXED BY relation_open SET to_id=?, how='id' WHERE tenant=? AND kind=? "
-              "AND key=? AND how<>'id' AND integration=?",
-              shard.id.str(), t(), kind, key.external_id, key.integration));
+    CASTIEL_TRY(write(
+        "UPDATE relation INDEXED BY relation_open SET to_id=?1, how='id' WHERE tenant=?2 AND segment IN "
+        "(SELECT segment FROM relation_segment WHERE tenant=?2) AND kind=?3 AND key=?4 AND how<>'id' "
+        "AND integration=?5",
+        shard.id.str(), t(), kind, key.external_id, key.integration));
   }
   return {};
 }
@@ -167,7 +148,8 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
         const auto sources,
         collect<std::string>(query(db(),
                                    "SELECT DISTINCT integration FROM relation INDEXED BY relation_open"
-                                   " WHERE tenant=? AND kind=? AND key=? AND how<>'id'",
+                                   " WHERE tenant=?1 AND segment IN (SELECT segment FROM relation_segment "
+                                   "WHERE tenant=?1) AND kind=?2 AND key=?3 AND how<>'id'",
                                    t(), a.kind, a.key),
                              [](const Statement& row) { return row.str(0); }));
     for (const auto& integration : sources) {
@@ -176,11 +158,12 @@ Result<> SqliteTransaction::put_aliases(std::span<const Alias> aliases) {
       relation.key = a.key;
       relation.integration = integration;
       CASTIEL_ASSIGN(const auto target, find_target(relation));
-      CASTIEL_TRY(
-          write("UPDATE relation INDEXED BY relation_open SET to_id=?, how=? WHERE tenant=? AND kind=? AND "
-                "key=? AND how<>'id' AND integration=?",
-                target.to ? std::optional(target.to->str()) : std::nullopt, target.how, t(), a.kind, a.key,
-                integration));
+      CASTIEL_TRY(write(
+          "UPDATE relation INDEXED BY relation_open SET to_id=?1, how=?2 WHERE tenant=?3 AND segment IN "
+          "(SELECT segment FROM relation_segment WHERE tenant=?3) AND kind=?4 AND key=?5 AND how<>'id' "
+          "AND integration=?6",
+          target.to ? std::optional(target.to->str()) : std::nullopt, target.how, t(), a.kind, a.key,
+          integration));
     }
   }
   return {};
@@ -193,10 +176,12 @@ Result<> SqliteTransaction::drop_aliases(const ShardId& shard) {
 
 Result<bool> SqliteTransaction::anything_waits(const std::string& kind) {
   if (const auto it = waiting_.find(kind); it != waiting_.end()) return it->second;
-  CASTIEL_ASSIGN(auto statement, query(db(),
-                                       "SELECT 1 FROM relation INDEXED BY relation_open WHERE tenant=? "
-                                       "AND kind=? AND how<>'id' LIMIT 1",
-                                       t(), kind));
+  CASTIEL_ASSIGN(auto statement,
+                 query(db(),
+                       "SELECT 1 FROM relation INDEXED BY relation_open WHERE tenant=?1 AND "
+                       "segment IN (SELECT segment FROM relation_segment WHERE tenant=?1) AND "
+                       "kind=?2 AND how<>'id' LIMIT 1",
+                       t(), kind));
   CASTIEL_ASSIGN(const bool waits, statement.step());
   waiting_.emplace(kind, waits);
   return waits;
@@ -242,15 +227,45 @@ Result<> SqliteTransaction::put_relations(std::span<const Relation> relations) {
     if (r.kind.empty()) continue;  // only clears
     CASTIEL_ASSIGN(const auto target, find_target(r));
     if (!target.to) waiting_[r.kind] = true;
+    CASTIEL_ASSIGN(const auto segment, next_segment());
     CASTIEL_TRY(
         write("INSERT OR REPLACE INTO relation (tenant, from_id, role, ordinal, integration, kind, key, "
-              "text, to_id, how)"
-              " VALUES (?,?,?,?,?,?,?,?,?,?)",
+              "text, to_id, how, segment)"
+              " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
               t(), r.from.str(), r.role, r.ordinal, r.integration, r.kind, r.key, r.text,
-              target.to ? std::optional(target.to->str()) : std::nullopt, target.how));
+              target.to ? std::optional(target.to->str()) : std::nullopt, target.how, segment));
   }
   data_changed_ = data_changed_ || !relations.empty();
   return {};
+}
+
+// Segments grow with their number, so that both the places a batch writes at and the segments a look-up asks
+// grow with the square root of what is stored.
+constexpr std::int64_t kSegmentEntries = 4096;
+constexpr std::int64_t kEqualSegments = 16;
+
+Result<std::int64_t> SqliteTransaction::next_segment() {
+  if (!segment_) {
+    auto last = first<Segment>(
+        query(db(),
+              "SELECT segment, entries FROM relation_segment WHERE tenant=? ORDER BY segment DESC LIMIT 1",
+              t()),
+        [](const Statement& row) { return Segment{row.integer(0), row.integer(1)}; });
+    if (!last) return std::unexpected(last.error());
+    segment_ = last->value_or(Segment{});
+  }
+  if (segment_->entries >= kSegmentEntries * std::max<std::int64_t>(1, segment_->number / kEqualSegments)) {
+    CASTIEL_TRY(keep_segment());
+    *segment_ = {segment_->number + 1, 0};
+  }
+  // Known before its first relation: what resolves relations later in this transaction asks for it.
+  if (segment_->entries++ == 0) CASTIEL_TRY(keep_segment());
+  return segment_->number;
+}
+
+Result<> SqliteTransaction::keep_segment() {
+  return write("INSERT OR REPLACE INTO relation_segment (tenant, segment, entries) VALUES (?,?,?)", t(),
+               segment_->number, segment_->entries);
 }
 
 Result<> SqliteTransaction::resolve_relation(const Relation& r) {
@@ -344,8 +359,8 @@ Result<> SqliteTransaction::put_dead_letter(const DeadLetter& d) {
 }
 
 Result<> SqliteTransaction::set_dead_letter_state(std::string_view id, std::string_view state) {
-  CASTIEL_TRY(
-      write("UPDATE dead_letter SET state=? WHERE id=? AND tenant=? AND state='dead'", state, id, t()));
+  CASTIEL_TRY(write("UPDATE dead_letter SET state=?, done_at=? WHERE id=? AND tenant=? AND state='dead'",
+                    state, clock_->now(), id, t()));
   if (sqlite3_changes64(db().handle()) != 1) {
     return permanent("not_found", fmt::format("there is no open dead letter {} of tenant {}", id, t()));
   }

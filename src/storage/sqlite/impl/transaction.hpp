@@ -5,7 +5,6 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/random.hpp"
 #include "storage/sqlite/impl/queries.hpp"
 #include "storage/sqlite/impl/writer.hpp"
 
@@ -25,13 +24,12 @@ class Routes {
 
 class SqliteTransaction final : public Queries<Transaction> {
  public:
-  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, IdGenerator& ids,
-                    SqliteStore::PublishTo publish_to, TenantId tenant)
+  SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, SqliteStore::PublishTo publish_to,
+                    TenantId tenant)
       : Queries(writer.connection(), std::move(tenant)),
         writer_(&writer),
         routes_(&routes),
         clock_(&clock),
-        ids_(&ids),
         publish_to_(publish_to) {}
   ~SqliteTransaction() override;
 
@@ -59,6 +57,8 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> put_cursor(std::string_view integration, std::string_view name, std::string_view value) override;
   Result<> put_setting(std::string_view key, std::string_view value) override;
   Result<> add_audit(const AuditEntry& entry) override;
+  Result<std::vector<std::pair<std::string, std::int64_t>>> prune(const KeptSince& since,
+                                                                  std::int64_t max_rows) override;
 
   // For the embedded broker's rows, which commit with the step.
   Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
@@ -79,19 +79,28 @@ class SqliteTransaction final : public Queries<Transaction> {
     if (!done) failed_ = done.error();
     return done;
   }
+  // One flow that may go, with its story's first rows; the rest of it once these were the last.
+  Result<> prune_flow(Timestamp before, std::int64_t max_rows,
+                      std::vector<std::pair<std::string, std::int64_t>>& removed);
   Result<Target> find_target(const Relation& relation);
+  struct Segment {
+    std::int64_t number = 0;
+    std::int64_t entries = 0;
+  };
+  Result<std::int64_t> next_segment();  // of the next relation; counts it
+  Result<> keep_segment();
   // Whether some relation of this kind could still get a target, or another.
   Result<bool> anything_waits(const std::string& kind);
 
   Writer* writer_;
   Routes* routes_;
   const Clock* clock_;
-  IdGenerator* ids_;
   SqliteStore::PublishTo publish_to_;
   bool finished_ = false;
   bool data_changed_ = false;
   std::optional<Error> failed_;
   std::vector<LaneChange> lane_changes_;
+  std::optional<Segment> segment_;                   // the tenant's last, once a relation was written
   std::unordered_map<std::string, Target> targets_;  // alias look-ups of this transaction
   std::unordered_map<std::string, bool> waiting_;    // by kind, see anything_waits
   std::unordered_set<std::string> fresh_;            // shards inserted here: no relation can be theirs yet

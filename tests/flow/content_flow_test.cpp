@@ -1,0 +1,165 @@
+// Mails, chat, documents, meetings and calendars from files to shards: what a mixed folder comes to, and that
+// a second import of it changes nothing (COMM-1, COMM-3, MEET-5, CAL-1, DOC-3).
+
+#include <gtest/gtest.h>
+
+#include "connectors/files/archive_files.hpp"
+#include "flow.hpp"
+
+namespace castiel {
+namespace {
+
+constexpr std::string_view kMailbox =
+    "From ann@buyer.example Mon Sep 07 09:00:00 2026\r\n"
+    "Message-ID: <m2@buyer.example>\r\nIn-Reply-To: <m1@seller.example>\r\nReferences: "
+    "<m1@seller.example>\r\n"
+    "From: Ann Buyer <ann@buyer.example>\r\nTo: Sam Seller <sam@seller.example>\r\n"
+    "Subject: Re: Pumps for Lyon\r\nDate: Mon, 7 Sep 2026 09:00:00 +0000\r\n\r\n"
+    "Hello Sam,\r\n\r\ncould you send us the price list by Friday?\r\n\r\nOn Sun, 6 Sep 2026 Sam Seller "
+    "wrote:\r\n"
+    "> here is our idea for the pumps.\r\n\r\n"
+    "From sam@seller.example Sun Sep 06 08:00:00 2026\r\n"
+    "Message-ID: <m1@seller.example>\r\nFrom: Sam Seller <sam@seller.example>\r\nTo: ann@buyer.example\r\n"
+    "Subject: Pumps for Lyon\r\nDate: Sun, 6 Sep 2026 08:00:00 +0000\r\n\r\nhere is our idea for the "
+    "pumps.\r\n\r\n"
+    "From sam@seller.example Tue Sep 08 08:00:00 2026\r\n"
+    "Message-ID: <m3@seller.example>\r\nFrom: Sam Seller <sam@seller.example>\r\nTo: ann@buyer.example\r\n"
+    "Subject: RE: Pumps for Lyon\r\nDate: Tue, 8 Sep 2026 08:00:00 +0000\r\n"
+    "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\nContent-Type: "
+    "text/plain\r\n\r\n"
+    "I will call you tomorrow.\r\n--b1\r\nContent-Type: text/plain; name=prices.txt\r\n"
+    "Content-Disposition: attachment; filename=prices.txt\r\n\r\nPump P100 costs EUR "
+    "4,200.\r\n--b1--\r\n\r\n";
+
+constexpr std::string_view kCall =
+    "WEBVTT\n\n00:00:01.000 --> 00:00:05.000\n<v Ann Buyer>What does the P100 cost?</v>\n\n"
+    "00:00:06.000 --> 00:00:10.000\n<v Sam Seller>I will send you the security questionnaire by "
+    "Friday.</v>\n";
+
+constexpr std::string_view kCalendar =
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\nUID:e1@seller.example\r\n"
+    "DTSTAMP:20260901T080000Z\r\nDTSTART:20260914T100000Z\r\nDTEND:20260914T110000Z\r\nSUMMARY:Pumps for "
+    "Lyon: review\r\n"
+    "ORGANIZER:mailto:sam@seller.example\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@buyer.example\r\nEND:"
+    "VEVENT\r\n"
+    "BEGIN:VEVENT\r\nUID:e2@seller.example\r\nDTSTAMP:20260901T080000Z\r\nDTSTART;VALUE=DATE:20260920\r\n"
+    "SUMMARY:Trade fair\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+struct ContentFlow : Flow {
+  void put_mixed_folder() {
+    files.put("in/mail/all.mbox", std::string(kMailbox));
+    files.put("in/calls/2026-09-10 lyon.vtt", std::string(kCall));
+    files.put("in/calendar/sam.ics", std::string(kCalendar));
+    files.put("in/notes/visit.txt",
+              "Visit at Buyer SA.\n\nThe pumps in Lyon are old. They want to replace them before winter, and "
+              "the budget is "
+              "approved.\n");
+    files.put("in/crm/users.csv", "Id,Name,Email\nu1,Sam Seller,sam@seller.example\n");
+  }
+  std::vector<json::object> data_of(std::string_view type) {
+    std::vector<json::object> found;
+    EXPECT_TRUE(reader()->each_shard(type, [&](const model::Shard& shard) -> Result<> {
+      found.push_back(parse_json(shard.data).value().get_object());
+      return {};
+    }));
+    return found;
+  }
+  static std::int64_t created(const json::object& summary, std::string_view type) {
+    const auto* of_type = get_object(summary.at("shards").get_object(), type);
+    return of_type == nullptr ? 0 : int_or(*of_type, "created", 0);
+  }
+  static void expect_adds_up(const json::object& summary) {
+    const auto& records = summary.at("records").get_object();
+    EXPECT_EQ(int_or(records, "read", -1), int_or(records, "mapped", 0) + int_or(records, "deadLettered", 0) +
+                                               int_or(records, "quarantined", 0))
+        << json::serialize(summary);
+  }
+};
+
+TEST_F(ContentFlow, a_mixed_folder_becomes_shards_of_every_kind_and_adds_up) {
+  put_mixed_folder();
+  const auto summary = import({"in"});
+  expect_adds_up(summary);
+  EXPECT_EQ(created(summary, "email"), 3) << json::serialize(summary);
+  EXPECT_EQ(created(summary, "meeting"), 1);
+  EXPECT_EQ(created(summary, "event"), 2);
+  EXPECT_EQ(created(summary, "document"), 2) << "the note and the attachment";
+  EXPECT_EQ(int_or(summary.at("records").get_object(), "read", 0), 3 + 1 + 2 + 1 + 1);
+  EXPECT_TRUE(summary.at("problems").get_array().empty()) << json::serialize(summary);
+}
+
+TEST_F(ContentFlow, a_second_import_creates_and_updates_nothing) {
+  put_mixed_folder();
+  import({"in"});
+  const auto before = state();
+  const auto again = import({"in"});
+  for (const auto& [type, counts] : again.at("shards").get_object()) {
+    EXPECT_EQ(int_or(counts.get_object(), "created", 0), 0) << type;
+    EXPECT_EQ(int_or(counts.get_object(), "updated", 0), 0) << type;
+  }
+  expect_adds_up(again);
+  const auto forced = import({"in"}, true);
+  expect_adds_up(forced);
+  EXPECT_EQ(state(), before) << "read again with --again, the same bytes say the same";
+}
+
+TEST_F(ContentFlow, answers_belong_to_the_thread_also_when_they_come_first) {
+  put_mixed_folder();
+  import({"in"});
+  std::set<std::string> threads;
+  for (const auto& mail : data_of("email")) threads.insert(string_or(mail, "threadId"));
+  EXPECT_EQ(threads, std::set<std::string>{"m1@seller.example"});
+}
+
+TEST_F(ContentFlow, a_request_and_a_promise_become_tasks_with_owner_due_date_and_sentence) {
+  put_mixed_folder();
+  import({"in"});
+  std::map<std::string, json::object> tasks;
+  for (auto& task : data_of("task"))
+    tasks[string_or(task, "kind") + " " + string_or(task, "dueDate")] = std::move(task);
+  ASSERT_TRUE(tasks.contains("request 2026-09-11"));
+  const auto& request = tasks.at("request 2026-09-11");
+  EXPECT_EQ(string_or(request, "ownerEmail"), "sam@seller.example");
+  EXPECT_EQ(string_or(request, "ownerSide"), "own");
+  EXPECT_NE(string_or(request.at("evidence").get_object(), "text").find("price list by Friday"),
+            std::string::npos);
+  bool promised = false;
+  for (const auto& [key, task] : tasks) {
+    if (string_or(task.at("source").get_object(), "type") != "meeting") continue;
+    promised = true;
+    EXPECT_EQ(string_or(task, "kind"), "commitment");
+    EXPECT_EQ(string_or(task, "dueDate"), "2026-09-11");
+    EXPECT_EQ(string_or(task, "ownerSide"), "own");
+    EXPECT_EQ(int_or(task.at("evidence").get_object(), "segment", -1), 1);
+  }
+  EXPECT_TRUE(promised);
+}
+
+TEST_F(ContentFlow, an_attachment_is_a_document_that_names_its_mail) {
+  put_mixed_folder();
+  import({"in"});
+  bool found = false;
+  for (const auto& document : data_of("document")) {
+    const auto* parent = get_object(document, "parent");
+    if (parent == nullptr) continue;
+    found = true;
+    EXPECT_EQ(string_or(*parent, "externalId"), "m3@seller.example");
+    EXPECT_NE(string_or(document, "extractedText").find("EUR 4,200"), std::string::npos);
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST_F(ContentFlow, one_bad_file_is_a_problem_and_the_rest_goes_on) {
+  put_mixed_folder();
+  files.put("in/calendar/broken.ics", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n\0\0\0");
+  files.put("in/mail/secret.docx", std::string("PK\x03\x04 this is no zip", 20));
+  const auto summary = import({"in"});
+  expect_adds_up(summary);
+  EXPECT_EQ(created(summary, "email"), 3);
+  EXPECT_FALSE(summary.at("problems").get_array().empty());
+  for (const auto& p : summary.at("problems").get_array())
+    EXPECT_FALSE(string_or(p.get_object(), "file").empty());
+}
+
+}  // namespace
+}  // namespace castiel
