@@ -8,6 +8,10 @@
 #include "base/utf8.hpp"
 #include "content/csv.hpp"
 #include "content/jsonl.hpp"
+#include "content/mail/classify.hpp"
+#include "content/mail/mbox.hpp"
+#include "content/mail/outlook_msg.hpp"
+#include "content/mail/reply.hpp"
 #include "content/name_key.hpp"
 #include "content/text_encoding.hpp"
 #include "content/values.hpp"
@@ -127,6 +131,29 @@ void fuzz_encoding(std::string_view bytes) {
       must(encode_windows1252(text) == bytes, "windows-1252 is reversible");
   }
   must(is_valid_utf8(bytes) == is_utf8(bytes), "the fast check agrees with the plain one");
+}
+
+void fuzz_mail(std::string_view bytes) {
+  if (const auto message = mail::parse_message(bytes)) {
+    must(is_utf8(json::serialize(message->structure)), "a mail's structure is text");
+    for (const auto& entry : *get_array(message->structure, "attachments"))
+      must(static_cast<std::size_t>(int_or(entry.as_object(), "part", -1)) < message->parts.size(),
+           "a part is there");
+    (void)mail::classify(message->structure);
+  }
+  std::size_t lines = 0;
+  for (const auto& fragment : mail::split_text(bytes).fragments) lines += fragment.text.size();
+  must(lines <= bytes.size() + 1, "fragments are the text, once");
+  (void)mail::parse_outlook_msg(bytes);
+  const auto split = [&](std::size_t chunk) {
+    mail::MboxSplitter splitter;
+    for (std::size_t i = 0; i < bytes.size(); i += chunk) splitter.push(bytes.substr(i, chunk));
+    splitter.finish();
+    std::vector<std::string> out;
+    for (mail::MboxMessage message; splitter.next(message);) out.push_back(std::move(message.bytes));
+    return out;
+  };
+  must(split(bytes.size() + 1) == split(5), "chunks make no difference");
 }
 
 }  // namespace castiel::content::fuzz

@@ -150,7 +150,10 @@ std::vector<Thread> group_threads(std::span<const ThreadMessage> messages) {
   for (std::size_t i = 0; i < messages.size(); ++i) threads[sets.find(i)].members.push_back(i);
   std::vector<Thread> out;
   for (auto& [root, thread] : threads) {
-    std::ranges::stable_sort(thread.members, {}, [&](std::size_t i) { return messages[i].sent_at; });
+    // A mail without a time comes after those that have one.
+    std::ranges::stable_sort(thread.members, {}, [&](std::size_t i) {
+      return std::pair(messages[i].sent_at.micros == 0, messages[i].sent_at.micros);
+    });
     for (const auto i : thread.members) {
       if (thread.id.empty()) thread.id = messages[i].message_id;
     }

@@ -130,6 +130,7 @@ TEST(Message, survives_missing_and_broken_headers) {
   EXPECT_TRUE(mail.structure.at("to").as_array().empty());
   EXPECT_TRUE(mail.structure.at("sentAt").is_null());
   EXPECT_NE(warnings_of(mail).find("date"), std::string::npos);
+  EXPECT_EQ(text_of(parsed("Only words.\nNo header.")), "Only words.\nNo header.");
   EXPECT_EQ(parse_message("").error().code, "corrupt");
 }
 

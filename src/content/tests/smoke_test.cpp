@@ -74,5 +74,18 @@ TEST(Smoke, encodings_survive_damage) {
            4);
 }
 
+TEST(Smoke, mail_survives_damage) {
+  smoke<4>(fuzz::fuzz_mail,
+           {"From: =?utf-8?Q?J=C3=BC?= <a@x.example>\nContent-Type: multipart/mixed; "
+            "boundary=b\n\n--b\n\nHi\n> q\n--b\n"
+            "Content-Type: message/rfc822\n\nSubject: x\n\ny\n--b--\n",
+            "From a@x.example Wed Mar  4 10:00:00 2026\nSubject: 1\n\n>From x\n\nFrom b@x.example Wed Mar  4 "
+            "11:00:00 2026\n\ny\n",
+            "Yes.\n\n-- Forwarded message --\nFrom: A <a@x>\nTo: b\nSubject: c\n\nOn 4 March 2026 10:00, A "
+            "<a@x> wrote:\n> t\n-- \nJane\n",
+            "Content-Type: text/html\n\n<table><tr><td>a<blockquote><b><i>c</b></i><a href='http://x'>d</a>"},
+           5);
+}
+
 }  // namespace
 }  // namespace castiel::content

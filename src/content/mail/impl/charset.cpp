@@ -150,8 +150,8 @@ Decoded to_utf8(std::string_view bytes, std::string_view charset) {
   }
   if (said == "iso-8859-1" || said == "latin1" || said == "iso_8859-1" || said == "windows-1252" ||
       said == "cp1252" || said == "iso8859-1" || said == "iso-8859-15") {
-    // UTF-8 under the name of a Western charset: two letters in a row of the kind do not happen by chance.
-    if (is_valid_utf8(bytes) && multibyte_sequences(bytes) >= 2)
+    // UTF-8 under the name of a Western charset: its letters are not written that way by chance.
+    if (is_valid_utf8(bytes) && multibyte_sequences(bytes) >= 1)
       return {without_nuls(std::string(bytes)), true};
     if (said != "iso-8859-15") return {without_nuls(decode_windows1252(bytes)), false};
   }

@@ -11,6 +11,8 @@
 namespace castiel::content::mail::impl {
 namespace {
 
+constexpr std::size_t kMaxWordBytes = 8192;  // of an encoded word; the standard allows 75
+
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -88,7 +90,7 @@ std::optional<Word> encoded_word(std::string_view text) {
     return std::nullopt;
   const char kind = lower(text[first + 1]);
   if (kind != 'b' && kind != 'q') return std::nullopt;
-  const auto end = text.find("?=", first + 3);
+  const auto end = text.substr(0, first + kMaxWordBytes).find("?=", first + 3);
   if (end == text.npos) return std::nullopt;
   const auto body = text.substr(first + 3, end - first - 3);
   return Word{lowered(text.substr(2, first - 2)), kind == 'b' ? decode_base64(body) : decode_q(body),
@@ -200,8 +202,6 @@ void finish_address(AddressScan& scan, std::vector<Mailbox>& out) {
         box.name = std::string(trimmed(std::string_view(text).substr(0, begin)));
       }
       if (!scan.comment.empty()) box.name = decode_words(scan.comment);
-    } else if (!text.empty() && text.find(' ') == text.npos && scan.comment.empty()) {
-      box.email = text;  // a local name
     } else {
       box.name = text.empty() ? decode_words(scan.comment) : text;
       if (!scan.comment.empty() && !text.empty()) {

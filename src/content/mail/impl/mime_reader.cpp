@@ -300,6 +300,14 @@ void start_gmime() {
   std::call_once(once, [] { g_mime_init(); });
 }
 
+// Nothing when GMime finds no header.
+Owned<GMimeMessage> construct(std::string_view bytes) {
+  const Owned<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(bytes.data(), bytes.size()));
+  const Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
+  g_mime_parser_set_format(parser.get(), GMIME_FORMAT_MESSAGE);
+  return Owned<GMimeMessage>(g_mime_parser_construct_message(parser.get(), nullptr));
+}
+
 std::size_t header_end(std::string_view bytes) {
   const auto lf = bytes.find("\n\n");
   const auto crlf = bytes.find("\n\r\n");
@@ -353,10 +361,8 @@ Result<ParsedMail> parse_message(std::string_view bytes) {
       (no_header && !detect_encoding(bytes.substr(0, 65536))))
     return permanent("corrupt", "this is no e-mail: it has no header and no text");
 
-  const impl::Owned<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(bytes.data(), bytes.size()));
-  const impl::Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
-  g_mime_parser_set_format(parser.get(), GMIME_FORMAT_MESSAGE);
-  const impl::Owned<GMimeMessage> message(g_mime_parser_construct_message(parser.get(), nullptr));
+  auto message = impl::construct(bytes);
+  if (!message) message = impl::construct("MIME-Version: 1.0\n\n" + std::string(bytes));  // words alone
   if (!message) return permanent("corrupt", "this is no e-mail: its header cannot be read");
 
   ParsedMail out;
@@ -365,7 +371,7 @@ Result<ParsedMail> parse_message(std::string_view bytes) {
   if (cut) reader.warn("header fields over the limit are left out");
   const auto fields = impl::fields_of(GMIME_OBJECT(message.get()));
   impl::put_headers(out.structure, fields, reader.warnings);
-  if (fields.empty()) reader.warn("no header");
+  if (no_header) reader.warn("no header");
   reader.read_body(message.get(), out.structure, 0);
   if (reader.calendar_part) {
     out.structure["calendarPart"] = *reader.calendar_part;
