@@ -60,9 +60,9 @@ std::string to_utf8(std::string_view bytes, std::string_view declared) {
   const auto guess = detect_encoding(bytes);
   const bool marked = guess && guess->bom_bytes > 0;
   if (guess && (marked || guess->encoding == Encoding::utf16le || guess->encoding == Encoding::utf16be))
-    return decode_text(bytes.substr(guess->bom_bytes), *guess);
+    return decode_text(bytes, *guess);
   // A page that says another charset and is plainly UTF-8 lies.
-  if (is_valid_utf8(bytes)) return std::string(bytes);
+  if (is_valid_utf8(bytes)) return std::string(bytes.substr(guess ? guess->bom_bytes : 0));
   std::string result;
   if (!declared.empty() && convert(bytes, std::string(declared).c_str(), result)) return result;
   const std::string name = detected(bytes);
