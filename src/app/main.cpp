@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   app::add_queries(cli);
   app::add_tenants(cli);
   app::add_schemas(cli);
+  app::add_inspect(cli);
   app::add_doctor(cli);
 
   try {

@@ -28,7 +28,8 @@ std::unexpected<Error> unsupported(std::string message) {
 }
 
 std::string_view stem(std::string_view name) {
-  if (const auto slash = name.find_last_of("/\\"); slash != std::string_view::npos) name.remove_prefix(slash + 1);
+  if (const auto slash = name.find_last_of("/\\"); slash != std::string_view::npos)
+    name.remove_prefix(slash + 1);
   return name.substr(0, name.find_last_of('.'));
 }
 
@@ -37,7 +38,8 @@ std::vector<Part> to_parts(Parts parts) {
   std::vector<Part> out;
   out.reserve(parts.size());
   for (auto& part : parts)
-    out.push_back({std::move(part.name), std::move(part.media_type), std::move(part.sha256), std::move(part.bytes)});
+    out.push_back(
+        {std::move(part.name), std::move(part.media_type), std::move(part.sha256), std::move(part.bytes)});
   return out;
 }
 
@@ -73,11 +75,13 @@ class Reader {
     const Sniffed sniffed = content::sniff(request.bytes, {}, request.name);
     if (request.as == "email") return mail(request.bytes, sniffed);
     if (request.as == "calendar") return calendar(request.bytes);
-    if (request.as == "transcript") return wrap(content::transcripts::parse_transcript(request.bytes, request.name));
+    if (request.as == "transcript")
+      return wrap(content::transcripts::parse_transcript(request.bytes, request.name));
     if (request.as == "chat") return chat(request);
     if (request.as == "archive") return archive(request, sniffed);
     if (request.as == "document") return document(request, sniffed);
-    if (!request.as.empty()) return permanent("unsupported", fmt::format("Nothing reads files as '{}'.", request.as));
+    if (!request.as.empty())
+      return permanent("unsupported", fmt::format("Nothing reads files as '{}'.", request.as));
     switch (sniffed.kind) {
       case FileKind::email:
       case FileKind::mailbox:
@@ -108,7 +112,8 @@ class Reader {
   Result<Extracted> mail(std::string_view bytes, const Sniffed& sniffed) {
     const auto parse_mail = [&] {
       if (content::mail::is_outlook_msg(bytes)) return content::mail::parse_outlook_msg(bytes);
-      if (sniffed.kind == FileKind::mailbox || content::mail::is_mbox(bytes)) return content::mail::parse_mailbox(bytes);
+      if (sniffed.kind == FileKind::mailbox || content::mail::is_mbox(bytes))
+        return content::mail::parse_mailbox(bytes);
       return content::mail::parse_message(bytes);
     };
     CASTIEL_ASSIGN(auto parsed, parse_mail());
@@ -147,10 +152,10 @@ class Reader {
       const auto inside = content::sniff(member.bytes, {}, member.name);
       Part part{std::move(member.name), inside.media_type, sha256_hex(member.bytes), std::move(member.bytes)};
       files.push_back({{"name", part.name},
-                          {"mimeType", part.media_type},
-                          {"size", part.bytes.size()},
-                          {"sha256", part.sha256},
-                          {"part", extracted.parts.size()}});
+                       {"mimeType", part.media_type},
+                       {"size", part.bytes.size()},
+                       {"sha256", part.sha256},
+                       {"part", extracted.parts.size()}});
       extracted.parts.push_back(std::move(part));
     }
     extracted.structure = {{"kind", "archive"},
@@ -193,7 +198,8 @@ class Reader {
       structure["warnings"] = json::array{json::value(text)};
   }
 
-  void read_nested(json::object& structure, std::string_view list, const std::vector<Part>& parts, int depth) {
+  void read_nested(json::object& structure, std::string_view list, const std::vector<Part>& parts,
+                   int depth) {
     if (!request_.nested_text || depth >= kMaxNestedDepth) return;
     auto* files = array_of(structure, list);
     if (files == nullptr) return;

@@ -57,6 +57,7 @@ void add_import(Cli& cli);
 void add_queries(Cli& cli);
 void add_tenants(Cli& cli);
 void add_schemas(Cli& cli);
+void add_inspect(Cli& cli);
 void add_doctor(Cli& cli);
 
 }  // namespace castiel::app

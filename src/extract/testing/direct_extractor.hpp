@@ -1,6 +1,6 @@
 #pragma once
-// An extractor for tests and simulations: content's own parsers, called in this process. Deterministic; thread-safe.
-// Reads neither PDF files nor pictures (unsupported).
+// An extractor for tests and simulations: content's own parsers, called in this process. Deterministic;
+// thread-safe. Reads neither PDF files nor pictures (unsupported).
 
 #include "extract/extractor.hpp"
 

@@ -82,6 +82,7 @@ class StoppedWorker : public testing::Test {
     pool_ = make_worker_pool(std::move(options), kClock, telemetry::Log(lines_, kClock));
     ASSERT_TRUE(pool_->extract(text_request("first"), in_seconds(30)).has_value());
     worker_ = children().at(0);
+    ASSERT_GT(worker_, 0);
     ::kill(worker_, SIGSTOP);
   }
   std::shared_ptr<telemetry::CapturedLines> lines_ = std::make_shared<telemetry::CapturedLines>();
@@ -248,7 +249,7 @@ TEST(WorkerPool, workers_die_with_their_parent) {
     const auto pool = make_worker_pool(pool_options(1), kClock, {});
     const bool read = pool->extract(text_request("x"), in_seconds(30)).has_value();
     const int worker = read ? children().at(0) : 0;
-    ::kill(worker, SIGSTOP);
+    if (worker > 0) ::kill(worker, SIGSTOP);
     (void)!::write(ends[1], &worker, sizeof worker);
     ::raise(SIGKILL);
   }
