@@ -10,5 +10,6 @@ void fuzz_csv(std::string_view bytes);
 void fuzz_jsonl(std::string_view bytes);
 void fuzz_values(std::string_view bytes);
 void fuzz_encoding(std::string_view bytes);
+void fuzz_text(std::string_view bytes);
 
 }  // namespace castiel::content::fuzz

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "content/text/impl/patterns.hpp"
+#include "content/text/impl/request_model.hpp"
 #include "content/text/impl/source.hpp"
 
 namespace castiel::content::text {
@@ -111,6 +112,13 @@ double adjusted(std::string_view sentence, double confidence) {
   return confidence;
 }
 
+bool promises(std::string_view sentence) {
+  static const re2::RE2 pattern(
+      "^\\W*(?:i|we)(?:'ll|\\s+will|\\s+shall|\\s+can|'m\\s+going|\\s+am\\s+going|\\s+plan)\\b",
+      ignoring_case());
+  return matches(sentence, pattern);
+}
+
 std::string owner_named(std::string_view sentence) {
   static const re2::RE2 vocative(
       "^\\W*@?([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)(?:\\s*[,:\\x{2014}-]|\\s+(?:can|could|will|would|"
@@ -141,10 +149,12 @@ std::string owner_named(std::string_view sentence) {
 std::vector<ActionItem> find_action_items(std::string_view text, const Speech& speech,
                                           const Context& context) {
   using namespace impl;
-  constexpr double kWorthShowing = 0.25;
+  constexpr double kWorthShowing = 0.4;
   constexpr std::size_t kLongestSentence = 1000;
   const Source source(text);
   std::vector<ActionItem> out;
+  const std::string language = language_of(text);
+  const bool english = language.empty() || language == "en";
   for (const auto& [start, end] : sentence_ranges(source.text())) {
     if (out.size() == kMaxActionItems) break;
     const auto sentence = source.text().substr(start, end - start);
@@ -156,12 +166,17 @@ std::vector<ActionItem> find_action_items(std::string_view text, const Speech& s
         break;
       }
     }
-    if (best == nullptr) continue;
-    const double confidence = adjusted(sentence, best->confidence);
+    // The rules say what kind it is and what it surely is not, the model how likely it is at all.
+    double confidence = best == nullptr ? 0 : best->confidence;
+    if (english) {
+      const double p = request_probability(sentence);
+      confidence = best == nullptr ? p : 0.75 * p + 0.25 * confidence;
+    }
+    confidence = adjusted(sentence, confidence);
     if (confidence < kWorthShowing) continue;
     ActionItem item;
     item.text = std::string(sentence);
-    item.kind = best->kind;
+    item.kind = best != nullptr ? best->kind : promises(sentence) ? "commitment" : "request";
     item.confidence = confidence;
     item.evidence = source.span(start, end);
     const std::string named = owner_named(sentence);
