@@ -179,7 +179,8 @@ DateGrammar::Match DateGrammar::month_date(std::size_t i) const {
                          ? read_number(t, at)
                          : std::nullopt;
   if (plain && plain->value >= 1 && plain->value <= 31 && plain->value == static_cast<int>(plain->value)) {
-    if (!(i > 0 && t.number(at) && t.tight(at) && t.any(i - 1, " . : / "))) {
+    if (!(i > 0 && t.number(at) && t.tight(at) && t.any(i - 1, " . : / ")) &&
+        !(i > 0 && t.any(i - 1, " $ \xE2\x82\xAC \xC2\xA3 "))) {
       std::size_t next = skip(plain->next, " of ");
       if (next == plain->next && (t.is(next, "-") || t.is(next, ".") || t.is(next, "/")) && t.tight(next))
         ++next;

@@ -241,10 +241,10 @@ DateGrammar::Match DateGrammar::day_part(std::size_t i) const {
   if (t.any(at, " in during ") && t.is(at + 1, "the"))
     at += 2;
   else if (t.is(at, "in") || t.is(at, "at"))
-    at += t.is(at + 1, "night") || t.any(at + 1, " morning afternoon evening early late ") ? 1 : 0;
+    at += t.is(at + 1, "night") ? 1 : 0;
   int shade = 0;
-  if (t.any(at, " early late mid ")) {
-    shade = t.is(at, "early") ? 1 : t.is(at, "late") ? 2 : 3;
+  if (t.any(at, " early late later mid ")) {
+    shade = t.is(at, "early") ? 1 : t.any(at, " late later ") ? 2 : 3;
     ++at;
     if (t.is(at, "-")) ++at;
     if (t.is(at, "in") && t.is(at + 1, "the")) at += 2;

@@ -344,7 +344,8 @@ std::optional<DateSense> DateGrammar::between(DateSense from, DateSense to) cons
   }
   // A span that is going on now is the one that is meant.
   for (const auto reading : value.readings) {
-    if (!from.has_year && from.weekday < 0 && reading.start < seconds_of(today_) && reading.end > now_) {
+    if (!from.has_year && from.weekday < 0 && from.grain == Grain::day &&
+        reading.start < seconds_of(today_) && reading.end > now_) {
       value.readings = {reading};
       break;
     }
@@ -565,7 +566,8 @@ DateGrammar::Match DateGrammar::bounded(std::size_t i) const {
   } else if (t.is(i, "on") && t.is(i + 1, "or") && t.any(i + 2, " before after ")) {
     bound = t.is(i + 2, "before") ? until : since;
     at = i + 3;
-  } else if (t.any(i, " around circa approximately ") || (t.is(i, "about") && (t.number(i + 1)))) {
+  } else if (t.any(i, " around circa approximately ") ||
+             (t.is(i, "about") && t.number(i + 1) && !(i > 0 && t.any(i - 1, " how what ")))) {
     bound = about;
   }
   if (bound == none) {
@@ -709,8 +711,8 @@ DateGrammar::Match DateGrammar::mention(std::size_t i) const {
   if (auto length = duration(i)) take(std::move(length));
   // The article is no part of "next week" and "end of March"; the mention begins after it.
   if (best && t.is(i, "the")) {
-    for (const auto& bare :
-         {relative_unit(i + 1), edge_of(i + 1), t.is(i + 1, "week") ? quarter(i + 1) : Match()})
+    for (const auto& bare : {t.is(i + 1, "weekend") ? Match() : relative_unit(i + 1), edge_of(i + 1),
+                             t.is(i + 1, "week") ? quarter(i + 1) : Match()})
       if (bare && bare->next == best->next) return std::nullopt;
   }
   return best;

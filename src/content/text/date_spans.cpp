@@ -184,7 +184,8 @@ DateGrammar::Match DateGrammar::relative_duration(std::size_t i) const {
   if (in || within) ++at;
   const std::size_t lead = at;
   at = skip(at, " the ");
-  if (within || in) at = skip(at, " next coming following ");
+  if (in && t.any(at, " next coming following last past ")) return std::nullopt;
+  if (within) at = skip(at, " next coming following ");
   at = skip(at, " about around approximately roughly ");
   (void)about;
   (void)lead;
@@ -411,6 +412,8 @@ DateGrammar::Match DateGrammar::quarter(std::size_t i) const {
       DateSense value = made(static_cast<int>(year->value));
       return DateMatch{value, year->next};
     }
+    if (t.is(year_at, "year") && year_at > 0 && t.is(year_at - 1, "the"))
+      return DateMatch{made(split(today_).year), year_at + 1};
     if (t.any(year_at, " this next last current ") && t.is(year_at + 1, "year")) {
       const int shift = t.is(year_at, "next") ? 1 : t.is(year_at, "last") ? -1 : 0;
       return DateMatch{made(split(today_).year + shift), year_at + 2};
