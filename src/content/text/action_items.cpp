@@ -143,6 +143,27 @@ std::string owner_named(std::string_view sentence) {
   return {};
 }
 
+// "Anna will send it": who, when it is one of those who take part.
+std::string third_person(std::string_view sentence, const Speech& speech) {
+  static const re2::RE2 pattern(
+      "^\\W*([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)(?:\\s+[A-Z][\\w\\x{80}-\\x{24F}]+)?\\s+(?:will|is "
+      "going to|to)\\s+[a-z]+");
+  re2::StringPiece name;
+  if (!re2::RE2::PartialMatch(re2::StringPiece(sentence.data(), sentence.size()), pattern, &name)) return {};
+  const std::string wanted = lower(view(name));
+  const auto is_named = [&](const std::string& person) {
+    const std::string key = lower(person);
+    const auto at = key.find(wanted);
+    const std::size_t end = at + wanted.size();
+    return at != key.npos && (at == 0 || !is_word_byte(key[at - 1])) &&
+           (end == key.size() || !is_word_byte(key[end]));
+  };
+  if (is_named(speech.speaker)) return speech.speaker;
+  for (const auto& person : speech.addressees)
+    if (is_named(person)) return person;
+  return {};
+}
+
 }  // namespace
 }  // namespace impl
 
@@ -170,18 +191,24 @@ std::vector<ActionItem> find_action_items(std::string_view text, const Speech& s
     double confidence = best == nullptr ? 0 : best->confidence;
     if (english) {
       const double p = request_probability(sentence);
-      confidence = best == nullptr ? p : 0.75 * p + 0.25 * confidence;
+      const bool commitment = best != nullptr && std::string_view(best->kind) == "commitment";
+      // The model saw few promises: the rules carry those.
+      confidence = best == nullptr ? p : commitment ? 0.55 + 0.4 * p : 0.75 * p + 0.25 * confidence;
     }
+    const std::string promised_by = best == nullptr ? third_person(sentence, speech) : std::string();
+    if (!promised_by.empty()) confidence = std::max(confidence, 0.6);
     confidence = adjusted(sentence, confidence);
     if (confidence < kWorthShowing) continue;
     ActionItem item;
     item.text = std::string(sentence);
-    item.kind = best != nullptr ? best->kind : promises(sentence) ? "commitment" : "request";
+    item.kind = best != nullptr                              ? best->kind
+                : !promised_by.empty() || promises(sentence) ? "commitment"
+                                                             : "request";
     item.confidence = confidence;
     item.evidence = source.span(start, end);
     const std::string named = owner_named(sentence);
     if (item.kind == "commitment")
-      item.owner = speech.speaker;
+      item.owner = promised_by.empty() ? speech.speaker : promised_by;
     else
       item.owner = !named.empty() ? named : speech.addressees.size() == 1 ? speech.addressees.front() : "";
     for (const auto& date : find_dates(sentence, context)) {
