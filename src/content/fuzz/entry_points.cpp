@@ -15,6 +15,7 @@
 #include "content/mail/reply.hpp"
 #include "content/name_key.hpp"
 #include "content/sniff.hpp"
+#include "content/text/text.hpp"
 #include "content/text_encoding.hpp"
 #include "content/values.hpp"
 
@@ -166,6 +167,31 @@ void fuzz_document(std::string_view bytes) {
   must(text && text->is_string() && is_utf8(std::string_view(text->as_string())),
        "a document's text is UTF-8");
   must(text->as_string().size() <= documents::kMaxTextBytes + 1, "a document's text is bounded");
+}
+
+void fuzz_text(std::string_view bytes) {
+  const text::Context context{Timestamp{1'772'000'000'000'000}, "Europe/Berlin"};
+  const auto holds = [&](text::Span span, const std::string& found) {
+    must(span.start <= span.end && span.end <= bytes.size(), "a span lies in the text");
+    must(is_utf8(found), "a finding is text");
+    const auto part = text::slice(bytes, span);
+    must(!is_utf8(part) || part == found, "a span leads to its finding");
+  };
+  for (const auto& item : text::find_dates(bytes, context)) holds(item.span, item.text);
+  for (const auto& item : text::find_amounts(bytes)) holds(item.span, item.text);
+  for (const auto& item : text::find_entities(bytes)) holds(item.span, item.text);
+  for (const auto& item : text::find_personal_data(bytes)) holds(item.span, item.text);
+  for (const auto& item : text::find_action_items(bytes, {"a", {"b"}}, context))
+    holds(item.evidence, item.text);
+  std::size_t end = 0;
+  for (const auto& span : text::sentences(bytes)) {
+    must(span.start >= end && span.end > span.start, "sentences follow one another");
+    end = span.end;
+  }
+  const double feeling = text::sentiment(bytes);
+  must(feeling >= -1 && feeling <= 1, "a sentiment is from -1 to 1");
+  must(text::key_phrases(bytes, 5).size() <= 5, "no more phrases than asked for");
+  (void)text::analyse(bytes, context);
 }
 
 }  // namespace castiel::content::fuzz

@@ -15,5 +15,6 @@ void fuzz_transcript(std::string_view bytes);
 void fuzz_calendar(std::string_view bytes);
 void fuzz_chat(std::string_view bytes);
 void fuzz_document(std::string_view bytes);
+void fuzz_text(std::string_view bytes);
 
 }  // namespace castiel::content::fuzz

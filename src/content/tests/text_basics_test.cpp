@@ -92,6 +92,35 @@ TEST(ActionItems, have_kind_owner_and_due_day) {
   EXPECT_EQ(to_string(*items[1].due), "2026-03-05");
 }
 
+TEST(ActionItems, know_the_promise_of_another_who_takes_part) {
+  const auto items =
+      find_action_items("Anna will update the forecast.", {"jane@acme.example", {"Anna Berg"}}, kContext);
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(items[0].kind, "commitment");
+  EXPECT_EQ(items[0].owner, "Anna Berg");
+}
+
+TEST(Dates, have_the_likeliest_reading_first) {
+  const auto first = [](std::string_view text) {
+    const auto found = find_dates(text, kContext);
+    return found.empty() ? "-" : found[0].type + " " + json::serialize(found[0].resolution[0]);
+  };
+  EXPECT_EQ(first("see you Friday"), "date \"2026-03-06\"");
+  EXPECT_EQ(first("next Friday"), "date \"2026-03-13\"");
+  EXPECT_EQ(first("tomorrow at 3pm"), "datetime \"2026-03-05T15:00:00\"");
+  EXPECT_EQ(first("2 weeks ago"), "date \"2026-02-18\"");
+  EXPECT_EQ(first("for 90 minutes"), "duration \"5400\"");
+  EXPECT_EQ(first("Q3 2026"), "daterange {\"start\":\"2026-07-01\",\"end\":\"2026-10-01\"}");
+  EXPECT_EQ(first("from March 9 to March 11"), "daterange {\"start\":\"2026-03-09\",\"end\":\"2026-03-11\"}");
+  EXPECT_EQ(first("you may call"), "-");
+}
+
+TEST(Dates, follow_the_zone_of_the_reader) {
+  const Context late{*parse_timestamp("2026-03-04T23:30:00Z"), "Asia/Tokyo"};
+  EXPECT_EQ(find_dates("today", late).at(0).due, parse_date("2026-03-05").value());
+  EXPECT_EQ(find_dates("today", {late.at, "Nowhere/At_All"}).at(0).due, parse_date("2026-03-04").value());
+}
+
 TEST(ActionItems, leave_out_closers_and_quotes) {
   for (const auto& item : find_action_items("Please let me know if you have any questions.", {}, kContext))
     EXPECT_LE(item.confidence, 0.3);

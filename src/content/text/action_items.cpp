@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "content/text/impl/patterns.hpp"
+#include "content/text/impl/request_model.hpp"
 #include "content/text/impl/source.hpp"
 
 namespace castiel::content::text {
@@ -111,6 +112,13 @@ double adjusted(std::string_view sentence, double confidence) {
   return confidence;
 }
 
+bool promises(std::string_view sentence) {
+  static const re2::RE2 pattern(
+      "^\\W*(?:i|we)(?:'ll|\\s+will|\\s+shall|\\s+can|'m\\s+going|\\s+am\\s+going|\\s+plan)\\b",
+      ignoring_case());
+  return matches(sentence, pattern);
+}
+
 std::string owner_named(std::string_view sentence) {
   static const re2::RE2 vocative(
       "^\\W*@?([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)(?:\\s*[,:\\x{2014}-]|\\s+(?:can|could|will|would|"
@@ -135,16 +143,39 @@ std::string owner_named(std::string_view sentence) {
   return {};
 }
 
+// "Anna will send it": who, when it is one of those who take part.
+std::string third_person(std::string_view sentence, const Speech& speech) {
+  static const re2::RE2 pattern(
+      "^\\W*([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)(?:\\s+[A-Z][\\w\\x{80}-\\x{24F}]+)?\\s+(?:will|is "
+      "going to|to)\\s+[a-z]+");
+  re2::StringPiece name;
+  if (!re2::RE2::PartialMatch(re2::StringPiece(sentence.data(), sentence.size()), pattern, &name)) return {};
+  const std::string wanted = lower(view(name));
+  const auto is_named = [&](const std::string& person) {
+    const std::string key = lower(person);
+    const auto at = key.find(wanted);
+    const std::size_t end = at + wanted.size();
+    return at != key.npos && (at == 0 || !is_word_byte(key[at - 1])) &&
+           (end == key.size() || !is_word_byte(key[end]));
+  };
+  if (is_named(speech.speaker)) return speech.speaker;
+  for (const auto& person : speech.addressees)
+    if (is_named(person)) return person;
+  return {};
+}
+
 }  // namespace
 }  // namespace impl
 
 std::vector<ActionItem> find_action_items(std::string_view text, const Speech& speech,
                                           const Context& context) {
   using namespace impl;
-  constexpr double kWorthShowing = 0.25;
+  constexpr double kWorthShowing = 0.4;
   constexpr std::size_t kLongestSentence = 1000;
   const Source source(text);
   std::vector<ActionItem> out;
+  const std::string language = language_of(text);
+  const bool english = language.empty() || language == "en";
   for (const auto& [start, end] : sentence_ranges(source.text())) {
     if (out.size() == kMaxActionItems) break;
     const auto sentence = source.text().substr(start, end - start);
@@ -156,17 +187,28 @@ std::vector<ActionItem> find_action_items(std::string_view text, const Speech& s
         break;
       }
     }
-    if (best == nullptr) continue;
-    const double confidence = adjusted(sentence, best->confidence);
+    // The rules say what kind it is and what it surely is not, the model how likely it is at all.
+    double confidence = best == nullptr ? 0 : best->confidence;
+    if (english) {
+      const double p = request_probability(sentence);
+      const bool commitment = best != nullptr && std::string_view(best->kind) == "commitment";
+      // The model saw few promises: the rules carry those.
+      confidence = best == nullptr ? p : commitment ? 0.55 + 0.4 * p : 0.75 * p + 0.25 * confidence;
+    }
+    const std::string promised_by = best == nullptr ? third_person(sentence, speech) : std::string();
+    if (!promised_by.empty()) confidence = std::max(confidence, 0.6);
+    confidence = adjusted(sentence, confidence);
     if (confidence < kWorthShowing) continue;
     ActionItem item;
     item.text = std::string(sentence);
-    item.kind = best->kind;
+    item.kind = best != nullptr                              ? best->kind
+                : !promised_by.empty() || promises(sentence) ? "commitment"
+                                                             : "request";
     item.confidence = confidence;
     item.evidence = source.span(start, end);
     const std::string named = owner_named(sentence);
     if (item.kind == "commitment")
-      item.owner = speech.speaker;
+      item.owner = promised_by.empty() ? speech.speaker : promised_by;
     else
       item.owner = !named.empty() ? named : speech.addressees.size() == 1 ? speech.addressees.front() : "";
     for (const auto& date : find_dates(sentence, context)) {

@@ -61,12 +61,20 @@ DateGrammar::Match DateGrammar::numeric_date(std::size_t i) const {
   if (!t.number(i) || t.at(i).value < 0) return std::nullopt;
   // No part of a longer number, path or version.
   if (i > 0 && t.tight(i) && t.any(i - 1, " / . , - : $ # _ + = ")) {
-    const bool number_before =
-        i > 1 && t.tight(i - 1) && (t.number(i - 2) || t.at(i - 2).kind == DateToken::Kind::word);
+    const bool after_range = t.is(i - 1, "-") && (t.is(i + 1, "/") || t.digits(i) == 4);
+    const bool number_before = !after_range && i > 1 && t.tight(i - 1) &&
+                               (t.number(i - 2) || t.at(i - 2).kind == DateToken::Kind::word);
     if (number_before || t.any(i - 1, " $ # _ = ")) return std::nullopt;
   }
   if (i > 0 && t.tight(i) && t.at(i - 1).kind == DateToken::Kind::word) return std::nullopt;
   const std::size_t first = t.digits(i);
+  if (first == 8 && !t.tight(i + 1)) {
+    const auto date =
+        make_date(static_cast<int>(t.at(i).value / 10000), static_cast<int>(t.at(i).value / 100 % 100),
+                  static_cast<int>(t.at(i).value % 100));
+    if (!date || t.at(i).value < 19'000'000 || t.at(i).value > 21'000'000) return std::nullopt;
+    return DateMatch{day(*date), i + 1};
+  }
   if (first > 4 || first == 3) return std::nullopt;
   if (!t.any(i + 1, " / - . ") || !t.tight(i + 1)) return std::nullopt;
   const std::string_view sign = t.at(i + 1).word;
@@ -171,7 +179,8 @@ DateGrammar::Match DateGrammar::month_date(std::size_t i) const {
                          ? read_number(t, at)
                          : std::nullopt;
   if (plain && plain->value >= 1 && plain->value <= 31 && plain->value == static_cast<int>(plain->value)) {
-    if (!(i > 0 && t.number(at) && t.tight(at) && t.any(i - 1, " . : / "))) {
+    if (!(i > 0 && t.number(at) && t.tight(at) && t.any(i - 1, " . : / ")) &&
+        !(i > 0 && t.any(i - 1, " $ \xE2\x82\xAC \xC2\xA3 "))) {
       std::size_t next = skip(plain->next, " of ");
       if (next == plain->next && (t.is(next, "-") || t.is(next, ".") || t.is(next, "/")) && t.tight(next))
         ++next;
@@ -218,7 +227,11 @@ DateGrammar::Match DateGrammar::month_date(std::size_t i) const {
   // Alone, words that are also verbs or names need a lead.
   const bool led =
       i > 0 &&
-      t.any(i - 1, " in of since until till by from to through during before after for early late mid and ");
+      (t.is(i, "may")
+           ? t.any(i - 1,
+                   " in of since until till by from through during before early late mid this next last ")
+           : t.any(i - 1,
+                   " in of since until till by from to through during before after for early late mid and "));
   if (may && !led) return std::nullopt;
   if (t.is(i, "march") && !led && i > 0 && t.any(i - 1, " to the we they i will ")) return std::nullopt;
   const int this_year = split(today_).year;
@@ -243,6 +256,7 @@ DateGrammar::Match DateGrammar::day_of_month(std::size_t i) const {
   const bool digits = t.number(i + (the ? 1 : 0));
   const bool led =
       i > 0 && t.any(i - 1, " on by until till from to through before after since and - between or ");
+  if (!led && i > 0) return std::nullopt;
   if (!the && !led) return std::nullopt;
   if (!digits && !led) return std::nullopt;
   // "the 3rd floor" is no day.
@@ -292,6 +306,17 @@ DateGrammar::Match DateGrammar::weekday(std::size_t i) const {
     said = t.at(at).word;
     ++at;
   }
+  // "next week on Tuesday"
+  if (!said.empty() && t.is(at, "week")) {
+    const int named = weekday_number(t.word(skip(at + 1, " on - , ")));
+    if (named < 0 || said == "past") return std::nullopt;
+    const int shift = said == "next" || said == "following" || said == "coming" ? 7
+                      : said == "last" || said == "previous"                    ? -7
+                                                                                : 0;
+    DateSense value = day(monday_of(today_) + shift + named);
+    value.weekday = named;
+    return DateMatch{value, skip(at + 1, " on - , ") + 1};
+  }
   const int weekday = weekday_number(t.word(at));
   if (weekday < 0) return std::nullopt;
   const bool is_short = t.word(at).size() <= 4;
@@ -336,6 +361,10 @@ DateGrammar::Match DateGrammar::weekday(std::size_t i) const {
       }
       for (const auto& date : {future, past})
         if (date) value.readings.push_back({seconds_of(*date), seconds_of(*date)});
+      // The month that is running decides where it fits.
+      const auto [this_year, this_month, unused_day] = split(today_);
+      if (const auto own = make_date(this_year, this_month, d); own && weekday_of(*own) == weekday)
+        value.readings = {{seconds_of(*own), seconds_of(*own)}};
       return DateMatch{value, bare ? date_at + 1 : ordinal->next};
     }
     // "Friday next week", "Monday of last week".
@@ -363,6 +392,7 @@ DateGrammar::Match DateGrammar::weekday(std::size_t i) const {
   else if (said == "coming" || said == "upcoming")
     date = date <= today_ ? date + 7 : date;
   DateSense value = day(date);
+  value.weekday = weekday;
   // A date may follow: "this Friday 5/12".
   for (const auto& match : {numeric_date(next), month_date(skip(next, " , "))})
     if (match && match->value.type == DateType::date && !match->value.readings.empty()) return match;
@@ -395,9 +425,9 @@ DateGrammar::Match DateGrammar::named_day(std::size_t i) const {
 DateGrammar::Match DateGrammar::holiday_date(std::size_t i) const {
   std::size_t at = i;
   int shift = 0;
-  const bool said = t.any(at, " this next last ");
+  const bool said = t.any(at, " this next last following coming ");
   if (said) {
-    shift = t.is(at, "next") ? 1 : t.is(at, "last") ? -1 : 0;
+    shift = t.any(at, " next following coming ") ? 1 : t.is(at, "last") ? -1 : 0;
     ++at;
   }
   if (!begins_holiday(t.word(at))) return std::nullopt;
@@ -436,6 +466,8 @@ DateGrammar::Match DateGrammar::holiday_date(std::size_t i) const {
     return DateMatch{date ? day(*date) : DateSense{}, year->next};
   }
   const int year = split(today_).year;
+  if (t.is(best_next, "of") && t.any(best_next + 1, " this next last ") && t.is(best_next + 2, "year"))
+    ++best_next;
   if (t.any(best_next, " this next last ") && t.is(best_next + 1, "year")) {
     const auto date = holiday(best, year + (t.is(best_next, "next") ? 1 : t.is(best_next, "last") ? -1 : 0));
     return DateMatch{date ? day(*date) : DateSense{}, best_next + 2};
@@ -476,6 +508,21 @@ DateGrammar::Match DateGrammar::year_alone(std::size_t i) const {
               "minutes days "))
       return std::nullopt;
   }
+  if (!named && t.number(at)) {
+    // A part of a code, or a count of things.
+    if (i > 0 && t.tight(i) && t.is(i - 1, "-") && i > 1 && t.number(i - 2) && t.tight(i - 1) &&
+        !(t.digits(i - 2) == 4))
+      return std::nullopt;
+    if (t.tight(year->next) && t.is(year->next, "-") && t.number(year->next + 1) && t.tight(year->next + 1) &&
+        t.digits(year->next + 1) != 4)
+      return std::nullopt;
+    const bool led =
+        i > 0 &&
+        t.any(i - 1,
+              " in since of by from until till to before after during year and between through for - ");
+    const auto following = t.word(year->next);
+    if (!led && following.size() > 3 && following.ends_with('s') && i > 0) return std::nullopt;
+  }
   const int y = static_cast<int>(year->value);
   return DateMatch{days(*make_date(y, 1, 1), *make_date(y + 1, 1, 1), Grain::year), year->next};
 }
@@ -493,6 +540,20 @@ DateGrammar::Match DateGrammar::calendar_date(std::size_t i) const {
   take(holiday_date(i));
   take(day_of_month(i));
   take(nth_of(i));
+  // "this 5/12" is of this year, "next 6th of April" the coming one.
+  if (t.any(i, " this next ")) {
+    for (auto match : {numeric_date(i + 1), month_date(i + 1)}) {
+      if (!match || match->value.type != DateType::date || match->value.has_year ||
+          match->value.readings.empty())
+        continue;
+      Reading chosen = match->value.readings.front();
+      if (t.is(i, "this"))
+        for (const auto& reading : match->value.readings)
+          if (split(day_of(reading.start)).year == split(today_).year) chosen = reading;
+      match->value.readings = {chosen};
+      take(std::move(match));
+    }
+  }
   return best;
 }
 

@@ -50,7 +50,10 @@ DateSense time_value(Seconds of_day, bool open) {
 
 // "3pm", "15:30", "8.30 pm", "half past two", "noon", "3 o'clock", "eight thirty", "3 in the afternoon".
 DateGrammar::Match DateGrammar::clock(std::size_t i) const {
-  if (t.any(i, " noon midday noontime ")) return DateMatch{time_value(12 * kHourSeconds, false), i + 1};
+  if (t.number(i) && t.at(i).value == 12 && t.any(i + 1, " noon midday "))
+    return DateMatch{time_value(12 * kHourSeconds, false), i + 2};
+  if (t.any(i, " noon midday noontime noonish "))
+    return DateMatch{time_value(12 * kHourSeconds, false), i + 1};
   if (t.any(i, " midnight ")) return DateMatch{time_value(0, false), i + 1};
   if (t.is(i, "mid") && t.is(skip(i + 1, " - "), "day"))
     return DateMatch{time_value(12 * kHourSeconds, false), skip(i + 1, " - ") + 1};
@@ -107,7 +110,8 @@ DateGrammar::Match DateGrammar::clock(std::size_t i) const {
       const auto value = t.at(i).value;
       const bool military = (t.any(i + 1, " hours hrs h ") || t.at(i).start + 4 == t.at(i).end) &&
                             value / 100 < 24 && value % 100 < 60;
-      const bool led = t.any(i + 1, " hours hrs ") ||
+      std::size_t unused_next = 0;
+      const bool led = meridiem(t, i + 1, unused_next) != 0 || t.any(i + 1, " hours hrs ") ||
                        (value < 1000 && i > 0 && t.any(i - 1, " at from by until till to between and - ")) ||
                        (i > 0 && t.is(i - 1, "at"));
       if (!military || !led) return std::nullopt;
@@ -154,7 +158,7 @@ DateGrammar::Match DateGrammar::clock(std::size_t i) const {
         }
       } else if (t.is(next, "ish") || (t.is(next, "-") && t.is(next + 1, "ish"))) {
         next += t.is(next, "ish") ? 1 : 2;
-        sure = true;
+        sure = written_24 = true;
       }
     }
   } else {
@@ -237,10 +241,10 @@ DateGrammar::Match DateGrammar::day_part(std::size_t i) const {
   if (t.any(at, " in during ") && t.is(at + 1, "the"))
     at += 2;
   else if (t.is(at, "in") || t.is(at, "at"))
-    at += t.is(at + 1, "night") || t.any(at + 1, " morning afternoon evening early late ") ? 1 : 0;
+    at += t.is(at + 1, "night") ? 1 : 0;
   int shade = 0;
-  if (t.any(at, " early late mid ")) {
-    shade = t.is(at, "early") ? 1 : t.is(at, "late") ? 2 : 3;
+  if (t.any(at, " early late later mid ")) {
+    shade = t.is(at, "early") ? 1 : t.any(at, " late later ") ? 2 : 3;
     ++at;
     if (t.is(at, "-")) ++at;
     if (t.is(at, "in") && t.is(at + 1, "the")) at += 2;

@@ -41,6 +41,13 @@ DateGrammar::Match DateGrammar::day_with_time(std::size_t i) const {
     value.readings = {{now_, now_}};
     return DateMatch{value, i + 2};
   }
+  if (t.is(i, "at") && ((t.is(i + 1, "the") && t.any(i + 2, " moment minute ")) || t.is(i + 1, "present") ||
+                        (t.is(i + 1, "this") && t.any(i + 2, " time moment ")))) {
+    DateSense value;
+    value.type = DateType::datetime;
+    value.readings = {{now_, now_}};
+    return DateMatch{value, t.is(i + 1, "present") ? i + 2 : i + 3};
+  }
   // The hour that a bare number after a word such as "at" names.
   const auto time_at = [&](std::size_t p, bool bare) -> Match {
     if (auto match = clock(p)) return match;
@@ -71,7 +78,10 @@ DateGrammar::Match DateGrammar::day_with_time(std::size_t i) const {
   // Keeps of an open hour the reading that lies in a part of the day.
   const auto settle = [](DateSense time, const DateSense& part) {
     if (!time.open_hour || time.readings.size() < 2) return time;
-    const bool late = part.readings.front().start >= 12 * kHourSeconds;
+    // "tonight at 3" is in the small hours.
+    const bool small_hours = part.readings.front().start >= 20 * kHourSeconds &&
+                             time.readings.front().start % (12 * kHourSeconds) < 6 * kHourSeconds;
+    const bool late = part.readings.front().start >= 12 * kHourSeconds && !small_hours;
     std::vector<Reading> kept;
     for (const auto& reading : time.readings) {
       const bool pm = reading.start >= 12 * kHourSeconds;
@@ -169,6 +179,17 @@ DateGrammar::Match DateGrammar::day_with_time(std::size_t i) const {
           next = length->next;
         }
       }
+      // "Oct 26 15:50:06 2016"
+      if (const auto year = read_year(t, next);
+          year && t.number(next) && !date->value.has_year && value.type == DateType::datetime) {
+        const auto [y, m, d] = split(day_of(value.readings.front().start));
+        const Seconds of_day =
+            value.readings.front().start - seconds_of(day_of(value.readings.front().start));
+        if (const auto exact = make_date(static_cast<int>(year->value), m, d)) {
+          value.readings = {{seconds_of(*exact) + of_day, seconds_of(*exact) + of_day}};
+          next = year->next;
+        }
+      }
       take(std::move(value), next);
     }
     // ISO 8601: 2017-03-01T10:00.
@@ -244,6 +265,16 @@ DateGrammar::Match DateGrammar::simple(std::size_t i) const {
   take(clock(i));
   if (auto hours = clock_range(i); hours && !hours->value.open_hour) take(std::move(hours));
   take(day_part(i));
+  // "in the morning 9 o'clock"
+  if (const auto part = day_part(i)) {
+    if (auto time = clock(skip(part->next, " at , "))) {
+      const bool late = part->value.readings.front().start >= 12 * kHourSeconds;
+      if (time->value.open_hour)
+        std::erase_if(time->value.readings,
+                      [&](const Reading& r) { return (r.start >= 12 * kHourSeconds) != late; });
+      if (!time->value.readings.empty()) take(std::move(time));
+    }
+  }
   return best;
 }
 
@@ -251,6 +282,8 @@ std::optional<DateSense> DateGrammar::between(DateSense from, DateSense to) cons
   if (from.readings.empty() || to.readings.empty()) return std::nullopt;
   DateSense value;
   const bool from_time = from.type == DateType::time, to_time = to.type == DateType::time;
+  if (from.type == DateType::datetime && to.type != DateType::datetime && from.readings.front().start == now_)
+    from = day(today_);
   const bool timed = from.type == DateType::datetime || to.type == DateType::datetime;
   if (from_time && to_time) return std::nullopt;  // clock_range's
   if (from_time != to_time) {
@@ -309,13 +342,21 @@ std::optional<DateSense> DateGrammar::between(DateSense from, DateSense to) cons
     }
     if (end) value.readings.push_back({a.start, *end});
   }
+  // A span that is going on now is the one that is meant.
+  for (const auto reading : value.readings) {
+    if (!from.has_year && from.weekday < 0 && from.grain == Grain::day &&
+        reading.start < seconds_of(today_) && reading.end > now_) {
+      value.readings = {reading};
+      break;
+    }
+  }
   if (value.readings.empty()) return std::nullopt;
   return value;
 }
 
 // "from March 1 to March 5", "March 1-5", "2014-2018", "Monday through Wednesday", "between now and May".
 DateGrammar::Match DateGrammar::range(std::size_t i) const {
-  const bool from = t.any(i, " from between during ") || (t.is(i, "in") && t.number(i + 1));
+  const bool from = t.any(i, " from between ") || (t.is(i, "in") && t.number(i + 1));
   const bool between_word = t.is(i, "between");
   std::size_t at = from ? i + 1 : i;
   if (from && t.is(at, "from")) ++at;
@@ -354,7 +395,8 @@ DateGrammar::Match DateGrammar::range(std::size_t i) const {
     const std::size_t join = join_at(first->next);
     std::size_t next = 0;
     const bool and_more = between_word || !t.is(first->next, "and");
-    if (join > 0 && and_more && !calendar_date(join)) {
+    if (join > 0 && and_more && !month_date(join) && !numeric_date(join) && !weekday(join) &&
+        !named_day(join)) {
       const int d = day_number(join, next);
       const bool hours = t.any(next, " am pm : o p a ") || month_number(t.word(next)) > 0 ||
                          t.is(next, "of") ||
@@ -419,6 +461,9 @@ DateGrammar::Match DateGrammar::range(std::size_t i) const {
     if (join > 0) {
       const std::size_t target = skip(join, " around about ");
       if (auto second = end_at(target)) {
+        // "to the end of 2008" runs through it.
+        if (t.any(skip(target, " the "), " end ending close ") && second->value.type == DateType::daterange)
+          for (auto& reading : second->value.readings) reading.start = reading.end;
         DateSense from_value = first->value;
         // "March to May 2018"
         if (from_value.type == DateType::daterange && second->value.type == DateType::daterange &&
@@ -440,6 +485,34 @@ DateGrammar::Match DateGrammar::range(std::size_t i) const {
   if (auto hours = clock_range(i);
       hours && (!hours->value.open_hour || (from && (between_word || t.is(i, "from")))))
     take(hours->value, hours->next);
+  // "from 9 for 2.5 hours", "for 3 hours from 10 am"
+  {
+    const bool lead = t.is(i, "for");
+    const auto length = lead ? duration(i + 1) : Match();
+    std::size_t clock_at = lead && length && t.is(length->next, "from") ? length->next + 1
+                           : t.is(i, "from")                            ? i + 1
+                                                                        : 0;
+    if (clock_at > 0) {
+      auto time = clock(clock_at);
+      std::size_t next = time ? time->next : 0;
+      if (!time && !lead && t.number(clock_at) && t.at(clock_at).value >= 1 && t.at(clock_at).value <= 12 &&
+          t.is(clock_at + 1, "for")) {
+        const Seconds hour = t.at(clock_at).value * kHourSeconds;
+        DateSense bare;
+        bare.readings = {{hour, hour}};
+        time = DateMatch{bare, clock_at + 1};
+        next = clock_at + 1;
+      }
+      const auto after = !lead && time && t.is(next, "for") ? duration(next + 1) : Match();
+      const auto& spoken = lead ? length : after;
+      if (time && spoken && spoken->value.grain <= Grain::hour) {
+        DateSense value = time->value;
+        value.type = DateType::timerange;
+        for (auto& reading : value.readings) reading.end = reading.start + spoken->value.seconds;
+        take(value, lead ? next : spoken->next);
+      }
+    }
+  }
   // "for 3 days from today"
   if (t.is(i, "for")) {
     if (const auto length = duration(i + 1); length) {
@@ -493,7 +566,8 @@ DateGrammar::Match DateGrammar::bounded(std::size_t i) const {
   } else if (t.is(i, "on") && t.is(i + 1, "or") && t.any(i + 2, " before after ")) {
     bound = t.is(i + 2, "before") ? until : since;
     at = i + 3;
-  } else if (t.any(i, " around circa approximately ") || (t.is(i, "about") && (t.number(i + 1)))) {
+  } else if (t.any(i, " around circa approximately ") ||
+             (t.is(i, "about") && t.number(i + 1) && !(i > 0 && t.any(i - 1, " how what ")))) {
     bound = about;
   }
   if (bound == none) {
@@ -501,7 +575,7 @@ DateGrammar::Match DateGrammar::bounded(std::size_t i) const {
     if (!match || match->value.readings.empty()) return std::nullopt;
     std::size_t p = skip(match->next, " , ");
     if (t.any(p, " and or ") && t.any(p + 1, " later after onward onwards afterwards earlier before ") &&
-        !t.any(p + 2, " the this that ")) {
+        !t.any(p + 2, " the this that ") && !clock(p + 2)) {
       const bool up = t.any(p + 1, " later after onward onwards afterwards ");
       DateSense value = match->value;
       for (auto& reading : value.readings) {
@@ -565,6 +639,12 @@ DateGrammar::Match DateGrammar::bounded(std::size_t i) const {
   }
   const bool span = value.type == DateType::daterange || value.type == DateType::timerange ||
                     value.type == DateType::datetimerange;
+  const bool names_end = span && t.any(skip(target, " the "), " end ending close ");
+  const bool names_start = span && t.any(skip(target, " the "), " start beginning ");
+  if (names_end)
+    for (auto& reading : value.readings) reading.start = reading.end;
+  if (names_start)
+    for (auto& reading : value.readings) reading.end = reading.start;
   for (auto& reading : value.readings) {
     switch (bound) {
       case before:
@@ -584,7 +664,7 @@ DateGrammar::Match DateGrammar::bounded(std::size_t i) const {
         break;
     }
   }
-  value.inclusive_end = bound == until;
+  value.inclusive_end = bound == until && !names_end;
   switch (value.type) {
     case DateType::time:
     case DateType::timerange:
@@ -629,6 +709,12 @@ DateGrammar::Match DateGrammar::mention(std::size_t i) const {
     }
   }
   if (auto length = duration(i)) take(std::move(length));
+  // The article is no part of "next week" and "end of March"; the mention begins after it.
+  if (best && t.is(i, "the")) {
+    for (const auto& bare : {t.is(i + 1, "weekend") ? Match() : relative_unit(i + 1), edge_of(i + 1),
+                             t.is(i + 1, "week") ? quarter(i + 1) : Match()})
+      if (bare && bare->next == best->next) return std::nullopt;
+  }
   return best;
 }
 

@@ -67,7 +67,7 @@ std::optional<Amount> amount_of(const DateTokens& t, std::size_t i) {
   const bool article = t.any(at, " a an ");
   if (article) ++at;
   if (t.is(at, "half") && article) return Amount{0.5, skip_half_article(at + 1), false};
-  if (t.is(at, "few") || t.is(at, "several")) return Amount{3, at + 1, false};
+  if (t.any(at, " few several some ")) return Amount{3, at + 1, false};
   if (t.is(at, "couple")) return Amount{2, t.is(at + 1, "of") ? at + 2 : at + 1, false};
   if (t.is(at, "dozen")) return Amount{12, at + 1, false};
   if (article) {
@@ -97,8 +97,15 @@ void add_units(DateSense& value, double amount, const Unit& unit) {
     const double months = amount * static_cast<double>(unit.months);
     const auto whole = static_cast<std::int64_t>(months);
     value.months += whole;
-    value.seconds +=
-        static_cast<Seconds>((months - static_cast<double>(whole)) * static_cast<double>(kMonthSeconds));
+    const double rest = months - static_cast<double>(whole);
+    // Half a year has as many days as a year has halves.
+    if (unit.months == 12) {
+      value.months += -(whole % 12);
+      value.seconds += static_cast<Seconds>((static_cast<double>(whole % 12) + rest) / 12 *
+                                            static_cast<double>(kYearSeconds));
+    } else {
+      value.seconds += static_cast<Seconds>(rest * static_cast<double>(kMonthSeconds));
+    }
   } else {
     value.seconds += static_cast<Seconds>(amount * static_cast<double>(unit.seconds) + 0.5);
   }
@@ -177,7 +184,8 @@ DateGrammar::Match DateGrammar::relative_duration(std::size_t i) const {
   if (in || within) ++at;
   const std::size_t lead = at;
   at = skip(at, " the ");
-  if (within || in) at = skip(at, " next coming following ");
+  if (in && t.any(at, " next coming following last past ")) return std::nullopt;
+  if (within) at = skip(at, " next coming following ");
   at = skip(at, " about around approximately roughly ");
   (void)about;
   (void)lead;
@@ -206,6 +214,7 @@ DateGrammar::Match DateGrammar::relative_duration(std::size_t i) const {
     return in ? std::nullopt : point(base, false, -1, next + 1);
   if (t.is(next, "before") && t.is(next + 1, "now")) return point(base, false, -1, next + 2);
   if (t.any(next, " later hence afterwards ")) return point(base, false, 1, next + 1);
+  if (in && t.any(next, " from after ")) return std::nullopt;
   if (t.any(next, " from after ") &&
       (t.any(next + 1, " now today ") || (t.is(next + 1, "right") && t.is(next + 2, "now")))) {
     const bool today = t.is(next + 1, "today");
@@ -325,11 +334,17 @@ DateGrammar::Match DateGrammar::relative_unit(std::size_t i) const {
                        at + 2};
     return DateMatch{value, at + 2};
   }
+  if (!said && t.is(at, "weekend")) return DateMatch{days(monday + 5, monday + 7, Grain::week), at + 1};
   if (!said && !the) return std::nullopt;
   if (the && !(i == 0 || t.any(i - 1, " for of in during over by throughout within "))) return std::nullopt;
   const bool glued_more = t.is(at + 1, "'") && t.tight(at + 1);
   (void)glued_more;
-  if (t.any(at, " week wk workweek ")) {
+  if (t.is(at, "workweek") || (t.any(at, " working work ") && t.is(at + 1, "week")))
+    return DateMatch{days(monday + 7 * direction, monday + 7 * direction + 5, Grain::week),
+                     t.is(at, "workweek") ? at + 1 : at + 2};
+  if (t.is(at, "fortnight"))
+    return DateMatch{days(monday + 14 * direction, monday + 14 * direction + 14, Grain::week), at + 1};
+  if (t.any(at, " week wk ")) {
     if (the && t.is(at + 1, "of")) return std::nullopt;
     return DateMatch{days(monday + 7 * direction, monday + 7 * direction + 7, Grain::week), at + 1};
   }
@@ -397,6 +412,8 @@ DateGrammar::Match DateGrammar::quarter(std::size_t i) const {
       DateSense value = made(static_cast<int>(year->value));
       return DateMatch{value, year->next};
     }
+    if (t.is(year_at, "year") && year_at > 0 && t.is(year_at - 1, "the"))
+      return DateMatch{made(split(today_).year), year_at + 1};
     if (t.any(year_at, " this next last current ") && t.is(year_at + 1, "year")) {
       const int shift = t.is(year_at, "next") ? 1 : t.is(year_at, "last") ? -1 : 0;
       return DateMatch{made(split(today_).year + shift), year_at + 2};
@@ -502,7 +519,8 @@ DateGrammar::Match DateGrammar::nth_of(std::size_t i) const {
   const bool week = t.is(next, "week");
   const int weekday = weekday_number(t.word(next));
   const bool plain_day = t.is(next, "day");
-  if (!week && weekday < 0 && !plain_day) return std::nullopt;
+  const bool plain_month = t.is(next, "month");
+  if (!week && weekday < 0 && !plain_day && !plain_month) return std::nullopt;
   const std::size_t of = next + 1;
   if (!t.any(of, " of in ")) return std::nullopt;
   std::size_t target = of + 1;
@@ -531,10 +549,15 @@ DateGrammar::Match DateGrammar::nth_of(std::size_t i) const {
   }
   DateSense value;
   value.has_year = has_year;
-  value.type = week ? DateType::daterange : DateType::date;
+  value.type = week || plain_month ? DateType::daterange : DateType::date;
   value.grain = week ? Grain::week : Grain::day;
   for (const auto& [first, after] : frames) {
-    if (week) {
+    if (plain_month) {
+      if (after - first < 300) return std::nullopt;
+      const Date start = nth > 0 ? add_months(first, nth - 1) : add_months(after, -1);
+      if (start >= after) return std::nullopt;
+      value.readings.push_back({seconds_of(start), seconds_of(add_months(start, 1))});
+    } else if (week) {
       const bool whole_year = after - first > 300;
       Date start = whole_year ? iso_week(split(first).year, 1) : monday_of(first + 3);
       start = nth > 0 ? start + 7 * (nth - 1) : monday_of(after - 4);
@@ -591,7 +614,7 @@ DateGrammar::Match DateGrammar::edge_of(std::size_t i) const {
   } else if (t.is(at, "middle") && t.is(at + 1, "of")) {
     edge = mid;
     next = at + 2;
-  } else if (t.any(at, " rest remainder ") && t.is(at + 1, "of")) {
+  } else if (t.any(at, " rest remainder remaining ") && t.is(at + 1, "of")) {
     edge = rest;
     next = at + 2;
   } else if (t.any(at, " early ")) {
@@ -671,9 +694,11 @@ DateGrammar::Match DateGrammar::edge_of(std::size_t i) const {
         reading.end = names_now && value.grain != Grain::month ? seconds_of(today_) : seconds_of(half);
         break;
       case mid:
-        reading = value.grain == Grain::month ? Reading{seconds_of(first + 9), seconds_of(first + 20)}
-                                              : Reading{seconds_of(first + (after - first) / 4),
-                                                        seconds_of(after - (after - first) / 4)};
+        reading =
+            value.grain == Grain::month ? Reading{seconds_of(first + 9), seconds_of(first + 20)}
+            : value.grain == Grain::year
+                ? Reading{seconds_of(add_months(first, 4)), seconds_of(add_months(first, 8))}
+                : Reading{seconds_of(first + (after - first) / 4), seconds_of(after - (after - first) / 4)};
         break;
       case end:
         reading.start = seconds_of(value.grain == Grain::week ? first + 3 : half);
@@ -683,6 +708,7 @@ DateGrammar::Match DateGrammar::edge_of(std::size_t i) const {
         break;
       case rest:
         if (names_now) reading.start = seconds_of(today_);
+        if (value.grain == Grain::week) reading.end -= kDaySeconds;
         break;
     }
   }
@@ -741,6 +767,16 @@ DateGrammar::Match DateGrammar::set(std::size_t i) const {
     if (const auto date = month_date(at)) return with_time(date->next);
     return std::nullopt;
   }
+  // "6am every day", "19th of every month", "Tuesday afternoons"
+  if (const auto time = clock(i); time && t.any(time->next, " every each everyday daily ")) {
+    if (const auto rhythm = set(time->next)) return DateMatch{value, rhythm->next};
+  }
+  if (const auto nth = read_ordinal(t, skip(i, " the "));
+      nth && t.is(nth->next, "of") && t.any(nth->next + 1, " every each ")) {
+    if (const auto rhythm = set(nth->next + 1)) return DateMatch{value, rhythm->next};
+  }
+  if (weekday_number(t.word(i)) >= 0 && t.any(i + 1, " mornings afternoons evenings nights "))
+    return DateMatch{value, i + 2};
   const auto word = t.word(i);
   if (word.size() > 5 && word.ends_with("days") && weekday_number(word) >= 0) return with_time(i + 1);
   if (t.any(i, " mornings afternoons evenings nights ")) return with_time(i + 1);

@@ -46,8 +46,9 @@ bool may_begin(const DateTokens& t, std::size_t i) {
       "biannual biannually fortnightly weekdays "
       "weekends mondays tuesdays wednesdays thursdays fridays saturdays sundays mornings afternoons evenings "
       "nights noon midday "
-      "noontime midnight mid half quarter early late end ending close start middle rest remainder all few "
-      "several couple dozen eod cob eob "
+      "noontime midnight mid half quarter early late later end ending close start middle rest remainder all "
+      "few "
+      "several couple dozen some noonish remaining working workweek eod cob eob "
       "eow eom eoq eoy ytd mtd qtd year month week q h day morning afternoon evening night nighttime daytime "
       "lunchtime business less more at "
       "once twice weekend ";

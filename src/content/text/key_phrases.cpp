@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -87,7 +87,7 @@ std::string stem(std::string word) {
 
 struct Phrase {
   Range range;
-  std::vector<std::string> stems;
+  std::size_t words = 0;
   std::size_t count = 0;
   std::size_t first = 0;  // place among the phrases
   double score = 0;
@@ -120,13 +120,20 @@ std::vector<Phrase> candidates(std::string_view text) {
   std::vector<Range> run;
   std::vector<std::string> stems;
   std::size_t place = 0;
+  const auto add = [&](std::size_t from, std::size_t words) {
+    std::string key;
+    for (std::size_t i = from; i < from + words; ++i) key += stems[i] + " ";
+    if (phrases.size() >= kMaxPhrases && !known.contains(key)) return;
+    const auto [at, added] = known.try_emplace(std::move(key), phrases.size());
+    if (added) phrases.push_back({{run[from].start, run[from + words - 1].end}, words, 0, place, 0});
+    ++phrases[at->second].count;
+  };
   const auto flush = [&] {
-    if (!run.empty() && run.size() <= kMaxPhraseWords && phrases.size() < kMaxPhrases) {
-      std::string key;
-      for (const auto& part : stems) key += part + " ";
-      const auto [at, added] = known.try_emplace(key, phrases.size());
-      if (added) phrases.push_back({{run.front().start, run.back().end}, stems, 0, place, 0});
-      ++phrases[at->second].count;
+    if (!run.empty()) {
+      // The whole run and the parts of it: "customer success team" also speaks of customer success.
+      if (run.size() <= kMaxPhraseWords) add(0, run.size());
+      for (std::size_t words = 1; words <= 3 && words < run.size(); ++words)
+        for (std::size_t from = 0; from + words <= run.size(); ++from) add(from, words);
       ++place;
     }
     run.clear();
@@ -160,23 +167,11 @@ std::vector<std::string> key_phrases(std::string_view text, std::size_t limit) {
   using namespace impl;
   const Source source(text);
   auto phrases = candidates(source.text());
-  // A word that stands in many long phrases counts more (RAKE), tempered by how often it occurs at all.
-  std::unordered_map<std::string, std::pair<double, double>> words;  // frequency, degree
-  for (const auto& phrase : phrases) {
-    for (const auto& word : phrase.stems) {
-      auto& [frequency, degree] = words[word];
-      frequency += static_cast<double>(phrase.count);
-      degree += static_cast<double>(phrase.count * phrase.stems.size());
-    }
-  }
+  // What is said often and early; two and three words say more than one, four are rarely a name of anything.
+  constexpr std::array<double, 5> kByWords{0, 0.5, 1, 1, 0.6};
   for (auto& phrase : phrases) {
-    double sum = 0;
-    for (const auto& word : phrase.stems) sum += std::log1p(words[word].second);
-    const double length = static_cast<double>(phrase.stems.size());
-    const double shape = phrase.stems.size() == 1 ? 0.55 : 1.0;
-    const double place = 1.0 + 0.6 / (1.0 + static_cast<double>(phrase.first) / 8.0);
-    phrase.score = sum / std::pow(length, 0.5) * shape * place *
-                   (1.0 + 0.35 * std::log(static_cast<double>(phrase.count)));
+    const double early = 1 + 2 / (1 + static_cast<double>(phrase.first) / 4);
+    phrase.score = static_cast<double>(phrase.count) * kByWords[phrase.words] * early;
   }
   std::ranges::stable_sort(phrases, [](const Phrase& a, const Phrase& b) { return a.score > b.score; });
   std::vector<std::string> out;
