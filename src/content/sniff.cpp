@@ -64,6 +64,8 @@ constexpr auto kMagics = std::to_array<Magic>({
     {0, "\x30\x26\xB2\x75\x8E\x66\xCF\x11", FileKind::media, "video/x-ms-asf", ""},
     {0, "FLV\x01", FileKind::media, "video/x-flv", ""},
     {8, "AIFF", FileKind::media, "audio/aiff", ""},
+    {0, "\x09\x02\x06\0"sv, FileKind::document, "application/vnd.ms-excel", "xls"},
+    {0, "\x09\x04\x06\0"sv, FileKind::document, "application/vnd.ms-excel", "xls"},
     {0, "\x78\x9F\x3E\x22", FileKind::unknown, "application/ms-tnef", ""},
 });
 

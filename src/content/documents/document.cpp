@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "content/documents/impl/formats.hpp"
+#include "content/documents/impl/legacy_xls.hpp"
 #include "content/sniff.hpp"
 
 namespace castiel::content::documents {
@@ -37,6 +38,7 @@ Result<ParsedDocument> parse_document(std::string_view bytes, std::string_view n
   if (type == "docx" || type == "xlsx" || type == "pptx" || type == "odt" || type == "ods" || type == "odp" ||
       type == "epub")
     return read_package(bytes, type);
+  if (type == "xls") return impl::read_xls(bytes);
   if (type == "html") return impl::read_html(bytes);
   if (type == "rtf") return impl::read_rtf(bytes);
   if (type == "xml") return impl::read_xml(bytes);

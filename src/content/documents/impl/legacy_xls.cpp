@@ -98,6 +98,12 @@ class XlsReader {
   explicit XlsReader(std::string_view stream) : stream_(stream) {}
 
   Result<ParsedDocument> read() {
+    // Excel 3 and 4: the file is one sheet, without a directory before it.
+    if (little16(stream_, 0) == 0x0209 || little16(stream_, 0) == 0x0409) {
+      biff8_ = false;
+      read_sheet({"", 0, false}, 1);
+      return std::move(builder_).finish("xls", "application/vnd.ms-excel");
+    }
     if (little16(stream_, 0) != 0x0809) return permanent("corrupt", "the workbook does not begin as one");
     biff8_ = little16(stream_, 4) == 0x0600;
     while (next()) {
@@ -182,7 +188,7 @@ class XlsReader {
     std::vector<std::string> notes;
     int depth = 0;
     while (next()) {
-      if (type_ == 0x0809) ++depth;
+      if (type_ == 0x0809 || type_ == 0x0209 || type_ == 0x0409) ++depth;
       if (type_ == 0x000A && --depth <= 0) break;
       if (type_ == 0x01B6)
         notes.push_back(drawing_text());

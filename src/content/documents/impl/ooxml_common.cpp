@@ -1,14 +1,46 @@
 // What Word, Excel and PowerPoint files share.
 
+#include <algorithm>
 #include <array>
 #include <set>
 
+#include "content/documents/impl/compound_file.hpp"
 #include "content/documents/impl/formats.hpp"
 
 namespace castiel::content::documents::impl {
 namespace {
 
 constexpr int kMaxDrawingParts = 500;
+
+// The file that an OLE object (MS-OLEDS) wraps, with its name where the wrapper has one; else the object
+// itself.
+std::string unwrapped(std::string bytes, std::string& name) {
+  if (!bytes.starts_with("\xD0\xCF\x11\xE0")) return bytes;
+  const auto file = CompoundFile::open(bytes);
+  if (!file) return bytes;
+  for (const std::string_view stream : {"CONTENTS", "Package"}) {
+    auto inner = file->stream(stream);
+    if (inner.starts_with("%PDF-")) name += ".pdf";
+    if (inner.starts_with("%PDF-") || inner.starts_with("PK")) return inner;
+  }
+  // Size, two bytes, label, path, eight bytes with a length, path again, then the size and the file.
+  const std::string native = file->stream("\x01Ole10Native");
+  std::size_t at = 6;
+  const auto skip_text = [&] {
+    const auto end = std::min(native.find('\0', at), native.size());
+    auto text = native.substr(std::min(at, native.size()), end - std::min(at, end));
+    at = end + 1;
+    return text;
+  };
+  const auto label = skip_text();
+  skip_text();
+  at += 4;
+  at += 4 + little32(native, at);
+  const std::size_t size = little32(native, at);
+  if (label.empty() || size == 0 || at + 4 + size > native.size()) return bytes;
+  name = label;
+  return native.substr(at + 4, size);
+}
 
 }  // namespace
 
@@ -74,8 +106,11 @@ void add_drawing_text(Builder& builder, const Package& package, std::string_view
 
 void add_embedded(Builder& builder, Package& package, std::string_view folder) {
   for (const std::string_view inner : {"embeddings/", "media/"}) {
-    for (const auto& name : package.names_under(std::string(folder) + std::string(inner)))
-      builder.embed(name.substr(name.find_last_of('/') + 1), media_type_of(name), package.take(name));
+    for (const auto& name : package.names_under(std::string(folder) + std::string(inner))) {
+      std::string short_name = name.substr(name.find_last_of('/') + 1);
+      std::string bytes = unwrapped(package.take(name), short_name);
+      builder.embed(short_name, media_type_of(short_name), std::move(bytes));
+    }
   }
 }
 
