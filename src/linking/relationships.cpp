@@ -109,7 +109,9 @@ class People {
   Result<std::vector<DealPerson>> take() {
     std::vector<DealPerson> out;
     for (auto& [id, person] : people_) {
-      if (!person.email.empty()) CASTIEL_ASSIGN(person.strength, strength(person.email));
+      if (!person.email.empty()) {
+        CASTIEL_ASSIGN(person.strength, strength(person.email));
+      }
       out.push_back(std::move(person));
     }
     for (const auto& [email, n] : strangers_) {

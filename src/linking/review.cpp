@@ -113,7 +113,9 @@ Result<Link> retarget(storage::Transaction& tx, const Reviewer& reviewer, std::s
   query.to = target;
   CASTIEL_ASSIGN(auto known, tx.links(query));
   query.status = "ignored";
-  if (known.empty()) CASTIEL_ASSIGN(known, tx.links(query));
+  if (known.empty()) {
+    CASTIEL_ASSIGN(known, tx.links(query));
+  }
   Link right;
   if (!known.empty()) right = known.front();
   const std::string right_before = known.empty() ? "" : right.status;
