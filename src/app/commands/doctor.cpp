@@ -2,6 +2,7 @@
 #include <sys/statvfs.h>
 
 #include "app/impl/command_line.hpp"
+#include "app/impl/extractor.hpp"
 
 namespace castiel::app {
 
@@ -14,6 +15,18 @@ struct Check {
   bool ok;
   std::string detail;
 };
+
+// Whether the worker program reads its known documents, and what keeps it in.
+Check extraction(const Environment& environment) {
+  const auto report = extract::check_worker_program(worker_options(environment), environment.clock);
+  if (!report) return {"extraction", false, report.error().describe()};
+  if (!bool_or(*report, "ok", false)) return {"extraction", false, json::serialize(*report)};
+  const auto* sandbox = get_object(*report, "sandbox");
+  const auto landlock = sandbox == nullptr ? 0 : int_or(*sandbox, "landlock", 0);
+  return {"extraction", true,
+          fmt::format("reads its test files in a sandbox of seccomp and {}",
+                      landlock > 0 ? fmt::format("Landlock {}", landlock) : "no files (no Landlock)")};
+}
 
 int doctor(const GlobalOptions& global, const Environment& environment) {
   std::vector<Check> checks;
@@ -52,6 +65,7 @@ int doctor(const GlobalOptions& global, const Environment& environment) {
           {"dead letters", dead == 0, fmt::format("{} open{}", dead, dead > 0 ? ": castiel dlq list" : "")});
     }
   }
+  checks.push_back(extraction(environment));
   bool all = true;
   for (const auto& [name, ok, detail] : checks) {
     all = all && ok;
