@@ -28,6 +28,11 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   intelligence::BookOptions options;
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.currency = currency;
+  if (!options.currency.empty()) {
+    const auto rates = settings.get(settings::kExchangeRates);
+    options.rates = ExchangeRates(rates);
+    options.rates_text = fmt::format("{}", fmt::join(rates, ";"));
+  }
   options.fiscal_start_month = static_cast<int>(settings.get(settings::kFiscalYearStartMonth));
   options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
   options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
