@@ -41,6 +41,11 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   intelligence::BookOptions options;
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.currency = currency;
+  if (!options.currency.empty()) {
+    const auto rates = settings.get(settings::kExchangeRates);
+    options.rates = ExchangeRates(rates);
+    options.rates_text = fmt::format("{}", fmt::join(rates, ";"));
+  }
   options.fiscal_start_month = static_cast<int>(settings.get(settings::kFiscalYearStartMonth));
   options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
   options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
@@ -213,6 +218,7 @@ Result<> Program::Parts::build() {
                                                               .ids = ids,
                                                               .settings = *tenant_settings});
   services->publisher = publisher.get();
+  services->blobs = blobs.get();
   services->mail_domains = mail_domains;
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {
