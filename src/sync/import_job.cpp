@@ -73,6 +73,7 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
                    connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
   auto listing = connectors::list_files(*parts.files, s.options.paths);
+  if (listing.failed) return std::unexpected(*listing.failed);
   if (listing.files.empty() && !listing.problems.empty()) {
     const auto& p = listing.problems.front();
     return permanent(p.code, p.message);

@@ -33,13 +33,19 @@ Result<std::string> read_some(ByteStream& stream, std::uint64_t offset, std::siz
   return bytes;
 }
 
+std::unexpected<Error> file_changed(const std::string& path) {
+  return permanent("file_changed", fmt::format("'{}' changed while it was read: import it again", path));
+}
+
 Result<std::string> read_all(FileSystem& files, const std::string& path) {
   CASTIEL_ASSIGN(const auto stream, files.open(path));
   if (stream->size() > kMaxContentFileBytes) {
     return permanent("too_large", fmt::format("'{}' has {} bytes; files of its kind are read up to {}", path,
                                               stream->size(), kMaxContentFileBytes));
   }
-  return read_some(*stream, 0, static_cast<std::size_t>(stream->size()));
+  CASTIEL_ASSIGN(auto bytes, read_some(*stream, 0, static_cast<std::size_t>(stream->size())));
+  if (bytes.size() != stream->size()) return file_changed(path);
+  return bytes;
 }
 
 std::string_view extractor_kind(FileKind kind) {
@@ -104,6 +110,7 @@ struct ContentReader::State {
   // Of a mailbox.
   std::unique_ptr<ByteStream> stream;
   std::optional<content::mail::MboxSplitter> splitter;
+  std::uint64_t stream_position = 0;
   bool stream_ended = false;
 
   std::string name() const { return file.path.substr(file.path.rfind('/') + 1); }
@@ -133,7 +140,8 @@ Result<json::object> ContentReader::State::source_of(std::string_view of) const 
     return json::object{{"encoding", "base64"}, {"text", to_base64(of)}};
   }
   CASTIEL_ASSIGN(const auto ref, parts.blobs->put(parts.tenant, of));
-  return json::object{{"blobUrl", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}};
+  return json::object{
+      {"blobUrl", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}};
 }
 
 Result<> ContentReader::State::add(ContentPage& page, std::string_view event, json::object record,
@@ -141,9 +149,10 @@ Result<> ContentReader::State::add(ContentPage& page, std::string_view event, js
   record["line"] = static_cast<std::int64_t>(line);
   if (const auto text = json::serialize(record); text.size() > parts.max_inline_record_bytes) {
     CASTIEL_ASSIGN(const auto ref, parts.blobs->put(parts.tenant, text));
-    record = {{"key", record["key"]},
-              {"line", static_cast<std::int64_t>(line)},
-              {"claim", {{"url", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}}}};
+    record = {
+        {"key", record["key"]},
+        {"line", static_cast<std::int64_t>(line)},
+        {"claim", {{"url", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}}}};
   }
   page.records.push_back({event, std::move(record)});
   return {};
@@ -324,9 +333,12 @@ Result<bool> ContentReader::State::next_mail(content::mail::MboxMessage& message
     chunk.resize(kChunkBytes);
     CASTIEL_ASSIGN(const std::size_t n, stream->read({chunk.data(), chunk.size()}));
     if (n == 0) {
+      if (stream_position != size) return file_changed(file.path);
       stream_ended = true;
       splitter->finish();
     } else {
+      stream_position += n;
+      if (stream_position > size) return file_changed(file.path);
       splitter->push({chunk.data(), n});
     }
   }
@@ -396,6 +408,7 @@ Result<> ContentReader::seek(const Cursor& cursor) {
   if (s.sniffed.kind == FileKind::mailbox) {
     CASTIEL_TRY(s.stream->seek(cursor.offset));
     s.splitter.emplace(cursor.offset);
+    s.stream_position = cursor.offset;
     s.stream_ended = false;
   } else if (is_single()) {
     s.done = cursor.records > 0;

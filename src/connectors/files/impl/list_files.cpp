@@ -49,6 +49,7 @@ class Walk {
   explicit Walk(FileSystem& files) : files_(&files) {}
 
   void visit(const std::string& path, int depth) {
+    if (listing_.failed) return;
     auto entry = files_->stat(path);
     if (!entry) return problem(path, entry.error());
     const std::string identity = entry->identity.empty() ? path : entry->identity;
@@ -101,6 +102,7 @@ class Walk {
     }
   }
   void problem(const std::string& path, const Error& error) {
+    if (error.cls != ErrorClass::permanent && !listing_.failed) listing_.failed = error;
     listing_.problems.push_back({path, 0, error.code, error.describe(), {}, false});
   }
 
