@@ -5,7 +5,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <random>
 #include <set>
@@ -30,13 +29,10 @@ using Names = std::map<std::string, std::string, std::less<>>;
 
 // The ids of shards in a text are replaced by what they name at the source, other ids by nothing.
 std::string text_with_names(std::string_view text, const Names& names) {
-  constexpr std::size_t kLength = 36;
+  constexpr std::size_t kLength = 26;
   const auto is_id = [](std::string_view s) {
-    for (std::size_t i = 0; i < s.size(); ++i) {
-      const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-      if (dash ? s[i] != '-' : std::isxdigit(static_cast<unsigned char>(s[i])) == 0) return false;
-    }
-    return s.size() == kLength;
+    return s.front() == '0' &&
+           std::ranges::all_of(s, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
   };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

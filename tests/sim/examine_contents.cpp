@@ -14,15 +14,12 @@ namespace castiel::sim {
 
 namespace {
 
-constexpr std::size_t kIdLength = 36;
+constexpr std::size_t kIdLength = 26;
 
+// Ids are time-ordered: for thousands of years they begin with a zero.
 bool is_id(std::string_view text) {
-  for (std::size_t i = 0; i < kIdLength; ++i) {
-    const char c = text[i];
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-  }
-  return true;
+  return text.front() == '0' &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
 }
 
 class ContentExaminer {
