@@ -192,8 +192,9 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
     // A page that was there when the process died may be innocent, and at most one of its records is to
     // blame: they are tried one by one.
     if (last.code == "crashed" && d.records > 1 && d.lane != storage::kRetryLane) {
-      CASTIEL_ASSIGN(const bool split, split_page(d));
-      if (split) return {};
+      const auto split = split_page(d);
+      if (!split) return refuse(deliveries, split.error());
+      if (*split) return {};
     }
     if (auto buried = bury_alone(d, last); !buried) return refuse(deliveries, buried.error());
     return {};

@@ -71,11 +71,13 @@ ContentMaker::ContentMaker(SeededRandom& random, Timestamp from, std::string ten
 
 // Of a deal by name, an account by name, or nothing in particular.
 std::string ContentMaker::about() {
-  switch (random_.below(3)) {
+  switch (random_.below(4)) {
     case 0:
       return fmt::format("About Deal {}, {}.", random_.below(static_cast<std::uint64_t>(deals_)), mark_);
     case 1:
       return fmt::format("For Company {} {}.", random_.below(4) * 1117, mark_);
+    case 2:
+      return fmt::format("See OPP-{}, {}.", random_.below(static_cast<std::uint64_t>(deals_)), mark_);
     default:
       return fmt::format("Note {}.", mark_);
   }

@@ -169,8 +169,8 @@ class Maker {
     const std::string account =
         chance(8) ? fmt::format("A{}", accounts_ + 3)
                   : fmt::format("A{}", random_.below(static_cast<std::uint64_t>(accounts_)));
-    add(f, fmt::format("O{}", i),
-        {fmt::format("O{}", i), fmt::format("Deal {}, {}", i, work_.mark), account, owner(),
+    add(f, fmt::format("OPP-{}", i),
+        {fmt::format("OPP-{}", i), fmt::format("Deal {}, {}", i, work_.mark), account, owner(),
          pick(random_, stages_), amount, close});
   }
 
@@ -213,7 +213,7 @@ class Maker {
     const int n = 2 + static_cast<int>(random_.below(10));
     for (int i = 0; i < n; ++i) {
       const std::string id = fmt::format("H{}-{}", folder, i);
-      const std::string deal = fmt::format("O{}", random_.below(static_cast<std::uint64_t>(deals_) + 2));
+      const std::string deal = fmt::format("OPP-{}", random_.below(static_cast<std::uint64_t>(deals_) + 2));
       const std::string when = time_text(past_time() + 1);  // odd seconds: never the time of a record
       Row row{id,
               {id, deal, "StageName", pick(random_, stages_) + " " + work_.mark,

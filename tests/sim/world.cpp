@@ -107,6 +107,8 @@ struct Durable {
         faults(plan, o.seed ^ 0x5eedf4417ULL, clock, trace, probes),
         sim_files(files, faults),
         log(std::make_shared<LogIntoTrace>(trace), clock, {telemetry::Level::info, 1'000'000}) {
+    // Before any import: what is found near a document's time is the same whenever it is read.
+    files.date(clock.now() - std::chrono::days(30));
     for (const auto& tenant : workload.tenants) {
       for (const auto& wave : tenant.waves) {
         for (const auto& file : wave.files) files.put(file.path, file.text());
@@ -319,6 +321,11 @@ class World {
       try {
         nested_ = false;
         progress = step_actor(actor);
+        // Time passes only when really nobody has anything to do.
+        if (!progress && idle + 1 >= static_cast<int>(2 * actors)) {
+          for (std::size_t each = 0; each < actors && !progress; ++each) progress = step_actor(each);
+          if (!progress) idle = static_cast<int>(3 * actors);
+        }
       } catch (const Crash& crash) {
         w_.trace.note(fmt::format("CRASH at {}", crash.where));
         process_.reset();
