@@ -185,7 +185,7 @@ std::vector<Path> files_of(const Path& folder, std::size_t step) {
 TEST_F(MixedImport, of_the_test_data_adds_up_and_a_second_one_changes_nothing) {
   const auto base = test_data("email");
   if (!base) return;
-  const std::size_t step = all_of_it() ? 1 : 12;
+  const std::size_t step = all_of_it() ? 1 : 25;
   std::vector<Path> paths{*base / "crm/maven_crm"};
   for (const char* set :
        {"email/spamassassin", "documents/docling", "calendars/libical", "meetings/webvtt_docling"}) {

@@ -291,7 +291,7 @@ Result<storage::BlobRef> SimBlobs::put(const TenantId& tenant, std::string_view 
   faults_->point("blob.put");
   CASTIEL_TRY(faults_->blob(true));
   if (mutant_ == Mutant::blobs_come_late) {
-    late_.emplace_back(tenant, bytes);
+    late_.push_back({tenant, std::string(bytes), 0});
     const std::string sha256 = sha256_hex(bytes);
     return storage::BlobRef{storage::blob_url(sha256), bytes.size(), sha256};
   }
@@ -307,8 +307,11 @@ Result<std::string> SimBlobs::get(const TenantId& tenant, std::string_view url) 
 }
 
 void SimBlobs::begin_step() {
-  for (const auto& [tenant, bytes] : late_) (void)inner_->put(tenant, bytes);
-  late_.clear();
+  constexpr int kSteps = 20;
+  for (auto& late : late_) {
+    if (++late.steps == kSteps) (void)inner_->put(late.tenant, late.bytes);
+  }
+  std::erase_if(late_, [](const Late& late) { return late.steps >= kSteps; });
 }
 
 Result<extract::Extracted> SimExtractor::extract(const extract::Request& request, Deadline deadline) {

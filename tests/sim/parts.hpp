@@ -124,14 +124,19 @@ class SimBlobs final : public storage::Blobs {
   Result<storage::BlobRef> put(const TenantId& tenant, std::string_view bytes) override;
   Result<std::string> get(const TenantId& tenant, std::string_view url) const override;
   Result<std::int64_t> erase(const TenantId& tenant) override { return inner_->erase(tenant); }
-  // Of the mutant: what was put before this step is now there.
+  // Of the mutant: what was put some steps ago is there now.
   void begin_step();
 
  private:
   storage::Blobs* inner_;
   Faults* faults_;
   Mutant mutant_;
-  std::vector<std::pair<TenantId, std::string>> late_;
+  struct Late {
+    TenantId tenant;
+    std::string bytes;
+    int steps = 0;
+  };
+  std::vector<Late> late_;
 };
 
 class SimExtractor final : public extract::Extractor {

@@ -122,6 +122,18 @@ TEST_F(Source, a_file_that_changes_while_it_is_read_is_told) {
                   ->next_page(10, 1 << 20));
 }
 
+TEST_F(Source, a_calendar_without_entries_says_so) {
+  files.put("empty.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nEND:VCALENDAR\r\n");
+  auto reader = open("empty.ics");
+  ASSERT_TRUE(reader) << reader.error().describe();
+  const auto page = reader->next_page(10, 1 << 20).value();
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->records.empty());
+  ASSERT_EQ(page->problems.size(), 1u);
+  EXPECT_EQ(page->problems[0].code, "no_records");
+  EXPECT_FALSE(reader->next_page(10, 1 << 20).value());
+}
+
 TEST_F(Source, a_mails_bytes_are_kept_as_they_came) {
   files.put("one.eml", mail(1, "caf\xe9"));
   auto reader = open("one.eml");

@@ -318,6 +318,14 @@ Result<std::optional<ContentPage>> ContentReader::State::list_page(std::size_t m
     CASTIEL_TRY(
         add(page, chat ? model::event::kMessageReceived : model::event::kEventCreated, std::move(record), 0));
   }
+  if (total == 0) {
+    page.problems.push_back({file.path,
+                             0,
+                             "no_records",
+                             fmt::format("'{}' has no {}", file.path, chat ? "messages" : "calendar entries"),
+                             {},
+                             false});
+  }
   done = index >= total;
   at.records = index;
   page.after = at;
