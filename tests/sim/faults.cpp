@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kMaxCallsOfStep = 400'000;
 constexpr std::int64_t kMaxClaimsOfStep = 100;
+constexpr double kBlobWeight = 10;     // there are few blobs
 constexpr double kWriteWeight = 0.05;  // a step has many single writes: each is a rarer place to fail
 
 bool is_write(std::string_view call) {
@@ -140,7 +141,7 @@ void Faults::point(std::string_view where) {
     probes_->hit("slow call");
     clock_->advance(Duration(static_cast<std::int64_t>(random_.below(2'000'000))));
   }
-  may_crash(where, 1);
+  may_crash(where, where.starts_with("blob.") ? kBlobWeight : 1);
 }
 
 Result<> Faults::refuse() {
