@@ -241,7 +241,11 @@ TEST_F(MixedImport, of_hostile_files_ends_with_a_shard_or_a_problem_for_each) {
     std::printf("said nothing of: %s\n", name.c_str());
   }
   EXPECT_EQ(number(s, "files.read") + number(s, "files.skipped") + number(s, "files.failed") > 0, true);
-  EXPECT_LE(silent, static_cast<std::size_t>(number(s, "files.skipped")));
+  // The same bytes once more, and the same entry in several calendars.
+  std::int64_t known = number(s, "files.skipped");
+  for (const auto& [type, counts] : find(s, "shards")->get_object())
+    known += number(counts.get_object(), "unchanged");
+  EXPECT_LE(silent, static_cast<std::size_t>(known));
 }
 
 }  // namespace

@@ -69,6 +69,8 @@ class Walk {
     auto inside = files_->list(path);
     if (!inside) return problem(path, inside.error());
     std::ranges::sort(*inside);
+    if (archive && inside->empty())
+      listing_.problems.push_back({path, 0, "empty_file", "'" + path + "' holds no files", {}, false});
     archives_ += archive;
     for (const auto& child : *inside) {
       const std::string_view name = std::string_view(child).substr(child.rfind('/') + 1);
