@@ -290,10 +290,14 @@ bool ContentHandler::wait(const TenantId& tenant, const CorrelationId& flow, std
   auto found = waiting_.find(key);
   if (found == waiting_.end()) {
     if (waiting_.size() >= kMaxWatched) return false;
-    found = waiting_.emplace(key, Waiting{pending, now}).first;
+    found = waiting_.emplace(key, Waiting{pending, Duration(0), now}).first;
   }
-  if (found->second.pending != pending) found->second = {pending, now};
-  return now - found->second.since < kLongestWait;
+  auto& waiting = found->second;
+  // A machine that slept in between has not waited.
+  waiting.waited += std::min<Duration>(now - waiting.looked, kLongestPause);
+  waiting.looked = now;
+  if (waiting.pending != pending) waiting = {pending, Duration(0), now};
+  return waiting.waited < kLongestWait;
 }
 
 Result<std::unique_ptr<messaging::Plan>> ContentHandler::prepare(const storage::Reader& reader,

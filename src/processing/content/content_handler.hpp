@@ -43,6 +43,8 @@ class ContentHandler final : public messaging::Handler {
  public:
   // Pages wait while tables of their import are being mapped, at most this long without any progress.
   static constexpr Duration kLongestWait = std::chrono::minutes(5);
+  static constexpr Duration kLongestPause =
+      std::chrono::seconds(20);                    // what counts between two looks, at most
   static constexpr std::size_t kMaxWatched = 256;  // imports waited for at once; those beyond do not wait
 
   ContentHandler(ContentParts parts, std::vector<ContentKind> kinds)
@@ -53,7 +55,8 @@ class ContentHandler final : public messaging::Handler {
  private:
   struct Waiting {
     std::int64_t pending = 0;
-    Duration since{0};  // monotonic
+    Duration waited{0};  // since it was another number
+    Duration looked{0};  // the last time, monotonic
   };
   bool wait(const TenantId& tenant, const CorrelationId& flow, std::int64_t pending);
 
