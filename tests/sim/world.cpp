@@ -35,7 +35,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kMaxFaultySteps = 1'500;
-constexpr std::int64_t kMaxCleanSteps = 20'000;  // after the faults have stopped
+constexpr std::int64_t kMaxCleanSteps = 100'000;  // after the faults have stopped
 constexpr int kMaxDeliveries = 10;               // RETRY-4
 constexpr auto kBetweenImports = 2h;             // of virtual time; more than the wall clock is ever stepped
 constexpr auto kFarthestStep = 10min;

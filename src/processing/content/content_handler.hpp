@@ -42,7 +42,7 @@ struct ContentKind {
 class ContentHandler final : public messaging::Handler {
  public:
   // Pages wait while tables of their import are being mapped, at most this long without any progress.
-  static constexpr Duration kLongestWait = std::chrono::minutes(5);
+  static constexpr Duration kLongestWait = std::chrono::minutes(15);
   static constexpr Duration kLongestPause =
       std::chrono::seconds(20);                    // what counts between two looks, at most
   static constexpr std::size_t kMaxWatched = 256;  // imports waited for at once; those beyond do not wait
