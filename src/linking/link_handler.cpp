@@ -265,15 +265,18 @@ Result<> LinkPlan::link_all(const storage::Reader& reader, Timestamp now) {
   CASTIEL_ASSIGN(const auto feedback, reader.link_feedback());
   for (const auto& f : feedback) feedback_[f.strategy] = f;
   // A first round finds what stands in each itself, and whom it concerns; then all are decided with what the
-  // others said, children of a mail after the mail.
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    CASTIEL_TRY(link(reader, *items_[i], now));
-    CASTIEL_TRY(add_mates(reader, *items_[i]));
-  }
-  for (const bool with_parent : {false, true}) {
-    for (const auto& item : items_) {
-      if (item->content.parent.has_value() == with_parent) CASTIEL_TRY(link(reader, *item, now));
+  // others said, children of a mail after the mail. What they take over may concern others in turn.
+  for (std::size_t looked_at = 0; looked_at < items_.size();) {
+    for (; looked_at < items_.size(); ++looked_at) {
+      CASTIEL_TRY(link(reader, *items_[looked_at], now));
+      CASTIEL_TRY(add_mates(reader, *items_[looked_at]));
     }
+    for (const bool with_parent : {false, true}) {
+      for (const auto& item : items_) {
+        if (item->content.parent.has_value() == with_parent) CASTIEL_TRY(link(reader, *item, now));
+      }
+    }
+    for (std::size_t i = 0; i < looked_at; ++i) CASTIEL_TRY(add_mates(reader, *items_[i]));
   }
   for (const auto& item : items_) {
     CASTIEL_ASSIGN(around_[item->content.id], seen_around(reader, item->content));

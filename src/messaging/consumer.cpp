@@ -192,8 +192,9 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
     // A page that was there when the process died may be innocent, and at most one of its records is to
     // blame: they are tried one by one.
     if (last.code == "crashed" && d.records > 1 && d.lane != storage::kRetryLane) {
-      CASTIEL_ASSIGN(const bool split, split_page(d));
-      if (split) return {};
+      const auto split = split_page(d);
+      if (!split) return refuse(deliveries, split.error());
+      if (*split) return {};
     }
     if (auto buried = bury_alone(d, last); !buried) return refuse(deliveries, buried.error());
     return {};
@@ -416,7 +417,11 @@ Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error
   letter.errors = d.failures;
   letter.errors.push_back({letter.at, error.code, error.describe()});
   CASTIEL_TRY(tx.put_dead_letter(letter));
-  CASTIEL_TRY(tx.count(d.correlation, queue(), "dead", letter.key.empty() && d.records > 0 ? d.records : 1));
+  const auto event = parse_event(d.body);
+  const auto* data = event ? event->data.if_object() : nullptr;
+  const bool along = data != nullptr && bool_or(*data, kCameAlong, false);
+  CASTIEL_TRY(tx.count(d.correlation, queue(), along ? "deadAlong" : "dead",
+                       letter.key.empty() && d.records > 0 ? d.records : 1));
   return tx.add_flow_entry(d.correlation,
                            {letter.at, queue(), "dead_letter", d.type, letter.id, letter.message, 1});
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messaging/broker.hpp"
@@ -17,6 +18,10 @@ struct Incoming {
   const Delivery* delivery;
   Event event;
 };
+
+// Set in data of a page whose records came along with those of another (attachments of mails): their dead
+// letters are counted as `deadAlong`, since none of them is a record that was read.
+inline constexpr std::string_view kCameAlong = "cameAlong";
 
 // One record of a page that cannot be handled now (transient, conditional) or at all (permanent).
 struct RecordFailure {

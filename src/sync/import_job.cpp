@@ -73,6 +73,7 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
                    connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
   auto listing = connectors::list_files(*parts.files, s.options.paths);
+  if (listing.failed) return std::unexpected(*listing.failed);
   if (listing.files.empty() && !listing.problems.empty()) {
     const auto& p = listing.problems.front();
     return permanent(p.code, p.message);
@@ -313,24 +314,26 @@ Result<> ImportJob::State::publish_pages() {
   // Pages are read before the writer is taken.
   std::vector<connectors::RawPage> pages;
   bool end = false;
-  for (int i = 0; i < kPagesAtOnce; ++i) {
-    CASTIEL_ASSIGN(auto page, reader->next_page(options.page_records, options.page_bytes));
-    if (!page) {
-      end = true;
-      break;
-    }
-    pages.push_back(std::move(*page));
+  std::optional<Error> failed;  // the file changed, or cannot be read on: what came before counts
+  for (int i = 0; i < kPagesAtOnce && !end; ++i) {
+    auto page = reader->next_page(options.page_records, options.page_bytes);
+    if (!page && page.error().cls != ErrorClass::permanent) return std::unexpected(page.error());
+    if (!page) failed = page.error();
+    end = !page || !*page;
+    if (!end) pages.push_back(std::move(**page));
   }
   CASTIEL_ASSIGN(auto tx, begin());
   for (const auto& page : pages) CASTIEL_TRY(publish_page(*tx, page));
   if (end) {
-    progress.complete = true;
+    progress.complete = !failed;
+    if (failed)
+      CASTIEL_TRY(tx->add_problem(run.correlation, {reader->path(), 0, failed->code, failed->describe()}));
     for (auto& told : detail["understood"].get_array()) {
       if (string_or(told.get_object(), "file") == reader->path())
         told.get_object()["records"] = progress.records;
     }
     CASTIEL_TRY(save_run(*tx));
-    CASTIEL_TRY(count(*tx, "filesRead", 1));
+    CASTIEL_TRY(count(*tx, failed ? "filesFailed" : "filesRead", 1));
     CASTIEL_TRY(count(*tx, "bytes",
                       static_cast<std::int64_t>(reader->size() - std::min(reader->size(), progress_bytes))));
   }

@@ -27,6 +27,14 @@ struct ImportService::Impl {
     bool dropped = false;
   };
   std::vector<Active> active;  // waiting or running
+  // Runs of an earlier process that could not be taken up yet: their files cannot be listed, the store is
+  // busy. Tried again between other imports.
+  struct Postponed {
+    TenantId tenant;
+    CorrelationId correlation;
+    ImportOptions options;
+  };
+  std::deque<Postponed> postponed;
   std::vector<std::jthread> threads;
   bool stopping = false;
 
@@ -44,8 +52,22 @@ struct ImportService::Impl {
       std::unique_ptr<ImportJob> job;
       {
         std::unique_lock lock(mutex);
-        changed.wait(lock, [this] { return stopping || !waiting.empty(); });
+        const auto due = [this] { return stopping || !waiting.empty(); };
+        const bool paused = !postponed.empty();
+        if (!paused) {
+          changed.wait(lock, [&] { return due() || !postponed.empty(); });
+        } else {
+          changed.wait_for(lock, kPauseAfterError, due);
+        }
         if (stopping) return;
+        if (waiting.empty()) {
+          if (postponed.empty() || !paused) continue;
+          auto again = std::move(postponed.front());
+          postponed.pop_front();
+          lock.unlock();
+          take_up(std::move(again));
+          continue;
+        }
         job = std::move(waiting.front());
         waiting.pop_front();
       }
@@ -85,6 +107,23 @@ struct ImportService::Impl {
         all_read = true;
       }
     }
+  }
+
+  void take_up(Postponed run) {
+    auto job = ImportJob::start(parts, run.tenant, run.options);
+    const auto started = job ? enqueue(std::move(*job)) : std::unexpected(job.error());
+    if (started) {
+      log.info("import_resumed", {{"tenant", run.tenant}, {"correlationId", *started}});
+      return;
+    }
+    log.warn("import_not_resumed", {{"tenant", run.tenant},
+                                    {"correlationId", run.correlation},
+                                    {"code", started.error().code},
+                                    {"message", started.error().describe()}});
+    if (started.error().cls == ErrorClass::permanent || started.error().code == "unknown_tenant") return;
+    std::lock_guard lock(mutex);
+    postponed.push_back(std::move(run));
+    changed.notify_all();
   }
 
   Result<CorrelationId> enqueue(std::unique_ptr<ImportJob> job) {
@@ -142,21 +181,14 @@ Result<> ImportService::resume(const TenantId& tenant) {
         static_cast<std::size_t>(int_or(o, "pageBytes", static_cast<std::int64_t>(connectors::kPageBytes)));
     if (const auto integration = string_or(o, "integration"); !integration.empty())
       options.integration = IntegrationId(integration);
-    auto started = start(tenant, std::move(options));
-    if (!started) {
-      impl_->log.warn("import_not_resumed", {{"tenant", tenant},
-                                             {"correlationId", run.correlation},
-                                             {"code", started.error().code},
-                                             {"message", started.error().describe()}});
-    } else {
-      impl_->log.info("import_resumed", {{"tenant", tenant}, {"correlationId", *started}});
-    }
+    impl_->take_up({tenant, run.correlation, std::move(options)});
   }
   return {};
 }
 
 void ImportService::drop(const TenantId& tenant) {
   std::unique_lock lock(impl_->mutex);
+  std::erase_if(impl_->postponed, [&](const auto& run) { return run.tenant == tenant; });
   std::erase_if(impl_->waiting, [&](const auto& job) {
     if (job->tenant() != tenant) return false;
     std::erase_if(impl_->active, [&](const auto& a) { return a.correlation == job->correlation(); });

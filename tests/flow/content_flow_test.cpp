@@ -162,5 +162,92 @@ TEST_F(ContentFlow, one_bad_file_is_a_problem_and_the_rest_goes_on) {
     EXPECT_FALSE(string_or(p.get_object(), "file").empty());
 }
 
+// A document stage that cannot read one of the documents, whatever is done.
+class Refuses final : public processing::RecordReader {
+ public:
+  Result<processing::Understood> read(const json::object&, const processing::RecordContext&) override {
+    return permanent("refused", "this one is not read");
+  }
+};
+
+TEST_F(ContentFlow, an_attachment_that_ends_as_dead_letter_is_none_of_the_records_that_were_read) {
+  using namespace processing;
+  for (auto& consumer : consumers) {
+    if (consumer->queue() == model::queue::kDocuments) consumer.reset();
+  }
+  std::erase(consumers, nullptr);
+  add_content(model::queue::kDocuments,
+              {{model::event::kDocumentDetected, model::event::kDocumentProcessed, model::type::kDocument,
+                [] { return std::make_unique<Refuses>(); }}});
+  files.put("in/mail/all.mbox", std::string(kMailbox));
+  const auto summary = import({"in"});
+  expect_adds_up(summary);
+  EXPECT_EQ(records(summary, "read"), 3);
+  EXPECT_EQ(records(summary, "deadLettered"), 0);
+  EXPECT_EQ(reader()->dead_letters("", "", 10).value().size(), 1u);
+  EXPECT_EQ(codes(summary), std::vector<std::string>{"refused"}) << "it is told of all the same";
+}
+
+// An extractor that is not there at first.
+class Absent final : public extract::Extractor {
+ public:
+  explicit Absent(extract::Extractor& inner) : inner_(&inner) {}
+  Result<extract::Extracted> extract(const extract::Request& request, Deadline deadline) override {
+    if (absent) return transient("extractor_unavailable", "no worker could be started");
+    return inner_->extract(request, deadline);
+  }
+  bool absent = true;
+
+ private:
+  extract::Extractor* inner_;
+};
+
+TEST_F(ContentFlow, an_archive_that_cannot_be_unpacked_for_now_is_not_passed_over) {
+  files.put("in/pack.zip", std::string("PK\x03\x04 no zip", 11));
+  files.put("in/note.txt", "A note.");
+  Absent absent(extractor);
+  connectors::ArchiveFileSystem with_archives(files, absent, clock);
+  sync::ImportOptions options;
+  options.paths = {"in"};
+  const auto start = [&] {
+    return sync::ImportJob::start({store.get(), &publisher, &with_archives, &absent, &blobs, &clock, &ids},
+                                  tenant, options);
+  };
+  const auto refused = start();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, "extractor_unavailable");
+  EXPECT_EQ(refused.error().cls, ErrorClass::transient);
+  absent.absent = false;
+  EXPECT_TRUE(start().has_value());
+}
+
+TEST_F(ContentFlow, mails_wait_for_the_tables_of_their_import) {
+  put_mixed_folder();
+  sync::ImportOptions options;
+  options.paths = {"in"};
+  auto job = sync::ImportJob::start({store.get(), &publisher, &files, &extractor, &blobs, &clock, &ids},
+                                    tenant, options)
+                 .value();
+  while (job->step().value() != sync::ImportJob::Progress::all_read) {
+  }
+  const auto step = [&](bool tables) {
+    for (int i = 0; i < 20; ++i) {
+      clock.advance(1s);
+      for (auto& consumer : consumers) {
+        if ((consumer->queue() == model::queue::kDataRaw) != tables) continue;
+        ASSERT_TRUE(consumer->step(Deadline::after(clock, 0s)));
+      }
+    }
+  };
+  step(false);
+  EXPECT_TRUE(data_of("email").empty()) << "whose side somebody is on is not known yet";
+  step(true);
+  step(false);
+  EXPECT_EQ(data_of("email").size(), 3u);
+  bool own = false;
+  for (const auto& task : data_of("task")) own = own || string_or(task, "ownerSide") == "own";
+  EXPECT_TRUE(own);
+}
+
 }  // namespace
 }  // namespace castiel

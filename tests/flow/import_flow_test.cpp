@@ -132,6 +132,79 @@ TEST_F(Flow, bad_rows_are_named_and_the_rest_goes_on) {
             records(summary, "deadLettered"));
 }
 
+// Files that somebody cuts off while they are read.
+class CutFiles final : public connectors::FileSystem {
+ public:
+  explicit CutFiles(connectors::FileSystem& inner) : inner_(&inner) {}
+  bool cut = false;
+  Result<connectors::DirectoryEntry> stat(const std::string& path) override { return inner_->stat(path); }
+  Result<std::vector<std::string>> list(const std::string& path) override { return inner_->list(path); }
+  Result<std::unique_ptr<connectors::ByteStream>> open(const std::string& path) override {
+    CASTIEL_ASSIGN(auto stream, inner_->open(path));
+    return std::make_unique<Stream>(std::move(stream), path.ends_with("first.csv") ? &cut : nullptr);
+  }
+
+ private:
+  class Stream final : public connectors::ByteStream {
+   public:
+    Stream(std::unique_ptr<connectors::ByteStream> inner, const bool* cut)
+        : inner_(std::move(inner)), cut_(cut) {}
+    Result<std::size_t> read(std::span<char> into) override {
+      if (cut_ != nullptr && *cut_) return std::size_t{0};
+      return inner_->read(into);
+    }
+    Result<void> seek(std::uint64_t offset) override { return inner_->seek(offset); }
+    std::uint64_t size() const override { return inner_->size(); }
+
+   private:
+    std::unique_ptr<connectors::ByteStream> inner_;
+    const bool* cut_;
+  };
+  connectors::FileSystem* inner_;
+};
+
+TEST_F(Flow, a_table_that_changes_while_it_is_read_is_told_and_the_rest_goes_on) {
+  std::string table = "Id,Name,Stage,Amount\n";
+  for (int i = 0; i < 20; ++i) table += fmt::format("D{},{},Proposal,1\n", i, std::string(200'000, 'x'));
+  files.put("/x/first.csv", table);
+  files.put("/x/second.csv", "Id,Name,Stage,Amount\nE1,One,Proposal,1000\n");
+  CutFiles given(files);
+  sync::ImportOptions options;
+  options.paths = {"/x/first.csv", "/x/second.csv"};
+  options.page_records = 1;
+  auto job = sync::ImportJob::start({store.get(), &publisher, &given, &extractor, &blobs, &clock, &ids},
+                                    tenant, options)
+                 .value();
+  ASSERT_EQ(job->step().value(), sync::ImportJob::Progress::more);
+  given.cut = true;
+  for (int i = 0; i < 100; ++i) {
+    const auto progress = job->step();
+    ASSERT_TRUE(progress) << progress.error().describe();
+    step_all();
+    if (*progress == sync::ImportJob::Progress::all_read) break;
+  }
+  while (!job->finish_if_idle().value()) {
+    if (const auto due = broker->next_due(); !step_all() && due)
+      clock.advance(std::max(Duration(1), *due - clock.now()));
+  }
+  const auto summary = sync::import_summary(*reader(), job->correlation()).value();
+  EXPECT_EQ(codes(summary), std::vector<std::string>{"file_changed"}) << json::serialize(summary);
+  EXPECT_EQ(int_or(summary.at("files").get_object(), "failed", 0), 1);
+  EXPECT_EQ(int_or(summary.at("files").get_object(), "read", 0), 1);
+  EXPECT_GE(count(summary, "opportunity", "created"), 5 + 1) << "what came before, and the other file";
+  EXPECT_EQ(records(summary, "read"), records(summary, "mapped"));
+}
+
+TEST_F(Flow, an_archive_without_files_is_told) {
+  extract::DirectExtractor extractor_of_archives;
+  connectors::ArchiveFileSystem with_archives(files, extractor_of_archives, clock);
+  files.put("/x/deals.csv", kDeals);
+  files.put("/x/none.zip", std::string("PK\x05\x06", 4) + std::string(18, '\0'));
+  const auto summary = import({"/x"}, false, &with_archives);
+  EXPECT_EQ(count(summary, "opportunity", "created"), 2);
+  EXPECT_EQ(codes(summary).size(), 1u) << json::serialize(summary);
+}
+
 TEST_F(Flow, the_maven_sales_data_lands_completely) {
   const char* given = std::getenv("CASTIEL_TEST_DATA");
   const std::filesystem::path data =

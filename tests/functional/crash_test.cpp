@@ -9,6 +9,7 @@
 #include <random>
 
 #include "crm_files.hpp"
+#include "mixed_files.hpp"
 
 namespace castiel::functional {
 namespace {
@@ -63,6 +64,7 @@ void expect_same(const char* what, const std::vector<std::string>& expected,
 void expect_same(const Stored& expected, const Stored& got) {
   expect_same("shards", expected.shards, got.shards);
   expect_same("changes", expected.changes, got.changes);
+  expect_same("links and texts", expected.links, got.links);
   expect_same("dead letters", expected.dead_letters, got.dead_letters);
 }
 
@@ -117,6 +119,43 @@ TEST(KilledImport, ends_as_the_undisturbed_one_after_twenty_kills) {
     if (HasFailure()) return;
   }
   EXPECT_EQ(kills, kKills);
+}
+
+TEST(KilledImport, of_mails_documents_and_calls_ends_as_the_undisturbed_one) {
+  TempFolder folder;
+  write_crm(folder, kSeed,
+            {.accounts = 20, .users = 4, .products = 5, .opportunities = 60, .changes_each = 1});
+  const auto counts = write_mixed(folder, kSeed);
+  std::filesystem::rename(folder.path() / "crm", folder.path() / "mixed/crm");
+  const Path files = folder.path() / "mixed";
+  const auto start = std::chrono::steady_clock::now();
+  const auto whole = castiel(import_of(files, folder.path() / "whole"));
+  const auto took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start);
+  ASSERT_EQ(whole.status, 3) << whole.err;
+  EXPECT_EQ(number(whole.last(), "shards.email.created"), counts.emails);
+  const auto expected = stored(folder.path() / "whole", "acme");
+
+  std::mt19937_64 random(kSeed);
+  std::uniform_int_distribution<Millis::rep> moment(1, std::max<Millis::rep>(2, took.count() * 4 / 5));
+  for (int round = 0; round < 3; ++round) {
+    const Path data = folder.path() / fmt::format("killed-{}", round);
+    std::string moments;
+    for (int kill = 0; kill < 3 && !(kill > 0 && is_done(data)); ++kill) {
+      Process process(import_of(files, data));
+      const Millis delay(moment(random));
+      if (!process.ended_within(delay)) process.signal(SIGKILL);
+      process.finish();
+      moments += fmt::format(" {}", delay.count());
+    }
+    SCOPED_TRACE(fmt::format("seed {}, round {}, killed after ms:{}", kSeed, round, moments));
+    if (!is_done(data)) {
+      const auto done = castiel(import_of(files, data));
+      EXPECT_EQ(done.status, 3) << done.err;
+      expect_same("summaries", comparable(whole.last()), comparable(done.last()));
+    }
+    expect_same(expected, stored(data, "acme"));
+    if (HasFailure()) return;
+  }
 }
 
 TEST(KilledImport, of_the_example_workspace_goes_on) {

@@ -34,6 +34,7 @@ struct Stored {
   std::vector<std::string> shards;
   std::vector<std::string> changes;
   std::vector<std::string> dead_letters;
+  std::vector<std::string> links;  // and the texts in the index
   bool operator==(const Stored&) const = default;
 };
 Stored stored(const Path& data, const std::string& tenant);

@@ -1,7 +1,6 @@
 // The checkers: what must hold once everything has drained, and the stored state as text for a comparison of
 // worlds.
 #include <fmt/format.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 
@@ -9,6 +8,7 @@
 #include "intelligence/deal_book.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
+#include "rows.hpp"
 #include "world.hpp"
 
 namespace castiel::sim {
@@ -17,41 +17,11 @@ namespace {
 
 constexpr std::size_t kMaxFailures = 12;
 
-// Rows as text, straight from the database: what the program's own interface does not show.
-class Rows {
- public:
-  explicit Rows(const std::string& path) {
-    sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READONLY, nullptr);
-  }
-  ~Rows() { sqlite3_close(db_); }
-  Rows(const Rows&) = delete;
-  Rows& operator=(const Rows&) = delete;
-
-  std::vector<std::vector<std::string>> query(const char* sql) {
-    std::vector<std::vector<std::string>> rows;
-    sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v2(db_, sql, -1, &statement, nullptr) != SQLITE_OK) return {{sqlite3_errmsg(db_)}};
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-      auto& row = rows.emplace_back();
-      for (int i = 0; i < sqlite3_column_count(statement); ++i) {
-        const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, i));
-        row.emplace_back(bytes == nullptr ? "" : bytes,
-                         static_cast<std::size_t>(sqlite3_column_bytes(statement, i)));
-      }
-    }
-    sqlite3_finalize(statement);
-    return rows;
-  }
-
- private:
-  sqlite3* db_ = nullptr;
-};
-
 class Examiner {
  public:
   Examiner(storage::Store& store, const std::string& path, const Workload& workload, const Clock& clock,
            Probes& probes)
-      : store_(store), rows_(path), clock_(clock), workload_(workload), probes_(probes) {}
+      : store_(store), path_(path), rows_(path), clock_(clock), workload_(workload), probes_(probes) {}
 
   Verdict run() {
     nothing_is_left();
@@ -163,15 +133,19 @@ class Examiner {
       equal(counts["dead"], wave.dead, who + ": dead records in the ledger");
       equal(counts["mapped"] + counts["dead"], counts["read"],
             who + ": effects and dead letters of what was read");
+      if (counts["deadAlong"] > 0) probes_.hit("attachment dead");
       equal(counts["created"], wave.created, who + ": shards created");
       equal(counts["updated"], wave.updated, who + ": shards updated");
-      const auto files = static_cast<std::int64_t>(work.waves[w].files.size());
+      const auto files =
+          static_cast<std::int64_t>(work.waves[w].files.size() + work.waves[w].contents.files.size());
       equal(counts["filesRead"] + counts["filesSkipped"] + counts["filesFailed"], files,
             who + ": files accounted for");
       if (counts["filesSkipped"] > 0) probes_.hit("same bytes skipped");
       if (counts["unchanged"] > 0) probes_.hit("older version passed over");
       std::int64_t bytes = 0;
       for (const auto& file : work.waves[w].files) bytes += static_cast<std::int64_t>(file.text().size());
+      for (const auto& file : work.waves[w].contents.files)
+        bytes += static_cast<std::int64_t>(file.bytes.size());
       equal(counts["bytes"], bytes, who + ": bytes accounted for");
 
       std::map<std::string, std::int64_t> codes;
@@ -223,6 +197,16 @@ class Examiner {
     query.include_deleted = true;
     query.limit = 100'000;
     CASTIEL_ASSIGN(all, reader.shards(query));
+    std::map<std::string, std::string> by_id;
+    for (const auto& shard : all)
+      by_id[shard.id.str()] = shard.key.type + "/" + with_names(shard.key.external_id, by_id);
+    auto more = examine_contents(reader, path_, workload_, by_id, probes_);
+    for (auto& f : more.failures) fail(std::move(f));
+    verdict_.state.merge(more.state);
+    // What follows from other shards is looked at there.
+    std::erase_if(all, [](const auto& s) {
+      return s.key.type == model::type::kTask || s.key.type == model::type::kActivity;
+    });
     equal(all.size(), expected.shards.size(), work.tenant + ": shards");
     for (const auto& shard : all) names[shard.id] = shard.key.type + "/" + shard.key.external_id;
     for (const auto& shard : all) {
@@ -248,8 +232,8 @@ class Examiner {
         verdict_.state.insert(fmt::format("relation {} {} {} '{}' -> {} by {}", who, r.role, r.ordinal,
                                           r.text, r.to ? names[*r.to] : "nothing", r.how));
       }
-      verdict_.state.insert(fmt::format("shard {} v{} {}{}", who, shard.version, shard.data,
-                                        shard.deleted_at ? " deleted" : ""));
+      verdict_.state.insert(fmt::format("shard {} v{} {}{}", who, shard.version,
+                                        with_names(shard.data, by_id), shard.deleted_at ? " deleted" : ""));
     }
     std::set<std::string> past;
     for (const auto& row : rows_.query("SELECT tenant, external_id, effective_at, field, coalesce(new_value, "
@@ -341,6 +325,7 @@ class Examiner {
   }
 
   storage::Store& store_;
+  std::string path_;
   Rows rows_;
   const Clock& clock_;
   const Workload& workload_;

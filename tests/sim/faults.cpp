@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kMaxCallsOfStep = 400'000;
 constexpr std::int64_t kMaxClaimsOfStep = 100;
+constexpr double kBlobWeight = 10;     // there are few blobs
 constexpr double kWriteWeight = 0.05;  // a step has many single writes: each is a rarer place to fail
 
 bool is_write(std::string_view call) {
@@ -54,6 +55,12 @@ const std::set<std::string, std::less<>>& Probes::declared() {
                                                             "process start failed",
                                                             "lost line buried",
                                                             "same bytes skipped",
+                                                            "blob not put",
+                                                            "blob not got",
+                                                            "extractor unavailable",
+                                                            "crash around a blob",
+                                                            "attachment dead",
+                                                            "linked",
                                                             "two processes after each other"};
   return kDeclared;
 }
@@ -86,6 +93,8 @@ FaultPlan FaultPlan::swarm(SeededRandom& random) {
   plan.crashes = 1 + static_cast<int>(random.below(4));
   plan.refuse = maybe(0.02, 0.1);
   plan.refusals = 1;
+  plan.blob = maybe(0.02, 0.2);
+  plan.extract = maybe(0.02, 0.2);
   return plan;
 }
 
@@ -102,6 +111,8 @@ std::string FaultPlan::describe() const {
   add("refuse", refuse);
   add("slow", slow);
   add("clock", clock);
+  add("blob", blob);
+  add("extract", extract);
   add("duplicate", duplicate);
   return text.empty() ? "none" : text;
 }
@@ -113,6 +124,8 @@ void Faults::may_crash(std::string_view where, double weight) {
     probes_->hit("crash after commit");
   } else if (where == "commit") {
     probes_->hit("crash before commit");
+  } else if (where.starts_with("blob.")) {
+    probes_->hit("crash around a blob");
   } else if (is_write(where)) {
     probes_->hit("crash in a write");
   } else {
@@ -128,7 +141,7 @@ void Faults::point(std::string_view where) {
     probes_->hit("slow call");
     clock_->advance(Duration(static_cast<std::int64_t>(random_.below(2'000'000))));
   }
-  may_crash(where, 1);
+  may_crash(where, where.starts_with("blob.") ? kBlobWeight : 1);
 }
 
 Result<> Faults::refuse() {
@@ -136,6 +149,21 @@ Result<> Faults::refuse() {
   ++refusals_;
   trace_->note("fault: the stage refuses");
   return conditional("stage_refused", "the stage cannot do this batch now");
+}
+
+Result<> Faults::blob(bool put) {
+  if (!active_ || !roll(plan_.blob)) return {};
+  probes_->hit(put ? "blob not put" : "blob not got");
+  trace_->note(put ? "fault: no room for a blob" : "fault: a blob cannot be read now");
+  return put ? transient("store_full", "there is no room for the blob")
+             : transient("blob_failed", "the blob cannot be read now");
+}
+
+Result<> Faults::extractor() {
+  if (!active_ || !roll(plan_.extract)) return {};
+  probes_->hit("extractor unavailable");
+  trace_->note("fault: no extractor");
+  return transient("extractor_unavailable", "no worker could be started");
 }
 
 Result<> Faults::before(std::string_view call) {

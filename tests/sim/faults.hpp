@@ -62,6 +62,8 @@ struct FaultPlan {
   double refuse = 0;     // a stage cannot do its whole batch for now
   double slow = 0;       // a call takes up to two virtual seconds
   double clock = 0;      // the wall clock is stepped (per scheduler step)
+  double blob = 0;       // the blob store has no room, or does not answer
+  double extract = 0;    // no extractor to be had
   double duplicate = 0;  // a waiting message is there twice (per scheduler step)
   // Deaths a world can have from `crash`: below the deliveries a message may have, so that none is buried for
   // them.
@@ -86,6 +88,8 @@ class Faults final : public storage::CallObserver {
   void point(std::string_view where);
   // Before a plan is applied: the error of a stage that cannot.
   Result<> refuse();
+  Result<> blob(bool put);
+  Result<> extractor();
 
   void begin_step() { calls_ = claims_ = 0; }
   // From now on nothing fails any more.

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/digest.hpp"
 #include "base/json.hpp"
+#include "model/entity.hpp"
 
 namespace castiel::sim {
 
@@ -75,11 +77,13 @@ namespace {
 class SimPlan final : public Plan {
  public:
   SimPlan(Faults& faults, Mutant mutant) : faults_(&faults), mutant_(mutant) {}
+  ~SimPlan() override { inner.reset(); }  // before `rest`, which it may refer to
 
   Result<> apply(Step& step) override {
     faults_->point("handler.apply");
     CASTIEL_TRY(faults_->refuse());
     if (inner) CASTIEL_TRY(inner->apply(step));
+    if (mutant_ == Mutant::acts_twice) CASTIEL_TRY(act_again(step.tx()));
     faults_->point("handler.applied");
     return {};
   }
@@ -94,6 +98,25 @@ class SimPlan final : public Plan {
   std::vector<RecordFailure> failed;
 
  private:
+  // A second activity beside the first one.
+  static Result<> act_again(storage::Transaction& tx) {
+    std::vector<storage::ShardWrite> writes;
+    CASTIEL_TRY(tx.each_shard(model::type::kActivity, [&](const model::Shard& shard) -> Result<> {
+      storage::ShardWrite write;
+      write.shard = shard;
+      write.shard.id = ShardId(shard.id.str() + "-again");
+      write.shard.key.external_id += "-again";
+      write.shard.version = 1;
+      if (writes.empty() && !shard.id.str().ends_with("-again")) writes.push_back(std::move(write));
+      return {};
+    }));
+    if (!writes.empty()) {
+      CASTIEL_ASSIGN(const auto known, tx.shard(writes.front().shard.key));
+      if (known) return {};
+    }
+    return tx.put_shards(writes);
+  }
+
   Faults* faults_;
   Mutant mutant_;
 };
@@ -260,6 +283,43 @@ Result<std::unique_ptr<connectors::ByteStream>> SimFileSystem::open(const std::s
   faults_->point("file.open");
   CASTIEL_ASSIGN(auto stream, inner_->open(path));
   return std::make_unique<SimStream>(std::move(stream), *faults_);
+}
+
+// --- blobs and extractor ---
+
+Result<storage::BlobRef> SimBlobs::put(const TenantId& tenant, std::string_view bytes) {
+  faults_->point("blob.put");
+  CASTIEL_TRY(faults_->blob(true));
+  if (mutant_ == Mutant::blobs_come_late) {
+    late_.push_back({tenant, std::string(bytes), 0});
+    const std::string sha256 = sha256_hex(bytes);
+    return storage::BlobRef{storage::blob_url(sha256), bytes.size(), sha256};
+  }
+  CASTIEL_ASSIGN(auto ref, inner_->put(tenant, bytes));
+  faults_->point("blob.put done");
+  return ref;
+}
+
+Result<std::string> SimBlobs::get(const TenantId& tenant, std::string_view url) const {
+  faults_->point("blob.get");
+  CASTIEL_TRY(faults_->blob(false));
+  return inner_->get(tenant, url);
+}
+
+void SimBlobs::begin_step() {
+  constexpr int kSteps = 20;
+  for (auto& late : late_) {
+    if (++late.steps == kSteps) (void)inner_->put(late.tenant, late.bytes);
+  }
+  std::erase_if(late_, [](const Late& late) { return late.steps >= kSteps; });
+}
+
+Result<extract::Extracted> SimExtractor::extract(const extract::Request& request, Deadline deadline) {
+  faults_->point("extract");
+  CASTIEL_TRY(faults_->extractor());
+  auto extracted = inner_->extract(request, deadline);
+  faults_->point("extracted");
+  return extracted;
 }
 
 }  // namespace castiel::sim

@@ -9,9 +9,11 @@
 #include <string>
 
 #include "connectors/files/file_system.hpp"
+#include "extract/extractor.hpp"
 #include "faults.hpp"
 #include "messaging/broker.hpp"
 #include "messaging/handler.hpp"
+#include "storage/blobs.hpp"
 #include "workload.hpp"
 
 namespace castiel::sim {
@@ -23,6 +25,8 @@ enum class Mutant {
   forgets_messages,    // the inbox never knows a message again
   swallows_failures,   // records that fail are neither retried nor buried
   lets_older_win,      // an older version overwrites a newer one
+  blobs_come_late,     // bytes are put away after what refers to them, if there is time
+  acts_twice,          // what a link brings about is written a second time
 };
 
 // What outlives processes besides the store: how often a record still fails or kills.
@@ -109,6 +113,39 @@ class SimFileSystem final : public connectors::FileSystem {
 
  private:
   connectors::FileSystem* inner_;
+  Faults* faults_;
+};
+
+// The blob store, with a disk that may be full or not answer. What was put outlives processes with `inner`.
+class SimBlobs final : public storage::Blobs {
+ public:
+  SimBlobs(storage::Blobs& inner, Faults& faults, Mutant mutant)
+      : inner_(&inner), faults_(&faults), mutant_(mutant) {}
+  Result<storage::BlobRef> put(const TenantId& tenant, std::string_view bytes) override;
+  Result<std::string> get(const TenantId& tenant, std::string_view url) const override;
+  Result<std::int64_t> erase(const TenantId& tenant) override { return inner_->erase(tenant); }
+  // Of the mutant: what was put some steps ago is there now.
+  void begin_step();
+
+ private:
+  storage::Blobs* inner_;
+  Faults* faults_;
+  Mutant mutant_;
+  struct Late {
+    TenantId tenant;
+    std::string bytes;
+    int steps = 0;
+  };
+  std::vector<Late> late_;
+};
+
+class SimExtractor final : public extract::Extractor {
+ public:
+  SimExtractor(extract::Extractor& inner, Faults& faults) : inner_(&inner), faults_(&faults) {}
+  Result<extract::Extracted> extract(const extract::Request& request, Deadline deadline) override;
+
+ private:
+  extract::Extractor* inner_;
   Faults* faults_;
 };
 

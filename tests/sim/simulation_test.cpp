@@ -40,6 +40,14 @@ TEST(Simulation, finds_an_older_version_that_wins) {
   EXPECT_THAT(caught(Mutant::lets_older_win), testing::HasSubstr("version"));
 }
 
+TEST(Simulation, finds_bytes_that_are_put_away_too_late) {
+  EXPECT_THAT(caught(Mutant::blobs_come_late), testing::HasSubstr("not_found"));
+}
+
+TEST(Simulation, finds_what_a_link_brings_about_written_twice) {
+  EXPECT_THAT(caught(Mutant::acts_twice), testing::HasSubstr("activities"));
+}
+
 TEST(Simulation, goes_the_same_way_with_the_same_seed) {
   for (const std::uint64_t seed : {3u, 8u}) {
     const auto once = run_world({seed, true, false, Mutant::none});
@@ -72,7 +80,7 @@ TEST(SimulationModel, lets_the_newer_version_of_a_record_win) {
   };
   file.rows = {row("Proposal", 200), row("Prospecting", 100), row("Negotiation", 200),
                row("Closed Won", 300)};
-  const auto expected = expect({"t", "of-t", {{{file}}}, {}});
+  const auto expected = expect({"t", "of-t", {{{file}, {}}}, {}});
   EXPECT_EQ(expected.shards.at({"opportunity", "O1"}).version, 2);
   EXPECT_EQ(expected.shards.at({"opportunity", "O1"}).fields.at("stage"), "Closed Won");
   EXPECT_EQ(expected.waves[0].mapped, 3);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/json.hpp"
 
@@ -33,8 +34,8 @@ const T& pick(SeededRandom& random, const std::vector<T>& from) {
 
 class Maker {
  public:
-  Maker(SeededRandom& random, Timestamp from, std::string tenant)
-      : random_(random), now_(from.micros / 1'000'000) {
+  Maker(SeededRandom& random, Timestamp from, std::string tenant, bool mixed)
+      : random_(random), from_(from), now_(from.micros / 1'000'000), mixed_(mixed) {
     work_.tenant = std::move(tenant);
     work_.mark = "of-" + work_.tenant;
   }
@@ -45,9 +46,17 @@ class Maker {
     accounts_ = 2 + static_cast<int>(random_.below(8));
     deals_ = 3 + static_cast<int>(random_.below(11));
     Wave first = full_export(0);
+    std::optional<ContentMaker> contents;
+    if (mixed_) {
+      contents.emplace(random_, from_, work_.tenant, work_.mark, deals_);
+      first.contents = contents->make("w0");
+    }
     work_.waves.push_back(first);
     if (random_.below(2) == 0) work_.waves.push_back(first);  // nothing new
-    if (random_.below(4) != 0) work_.waves.push_back(updated_export(1));
+    if (random_.below(4) != 0) {
+      work_.waves.push_back(updated_export(1));
+      if (contents) work_.waves.back().contents = contents->make("w1");
+    }
     work_.waves.push_back(work_.waves.back());  // the last import always comes twice
     give_behaviours();
     return std::move(work_);
@@ -160,8 +169,8 @@ class Maker {
     const std::string account =
         chance(8) ? fmt::format("A{}", accounts_ + 3)
                   : fmt::format("A{}", random_.below(static_cast<std::uint64_t>(accounts_)));
-    add(f, fmt::format("O{}", i),
-        {fmt::format("O{}", i), fmt::format("Deal {}, {}", i, work_.mark), account, owner(),
+    add(f, fmt::format("OPP-{}", i),
+        {fmt::format("OPP-{}", i), fmt::format("Deal {}, {}", i, work_.mark), account, owner(),
          pick(random_, stages_), amount, close});
   }
 
@@ -204,7 +213,7 @@ class Maker {
     const int n = 2 + static_cast<int>(random_.below(10));
     for (int i = 0; i < n; ++i) {
       const std::string id = fmt::format("H{}-{}", folder, i);
-      const std::string deal = fmt::format("O{}", random_.below(static_cast<std::uint64_t>(deals_) + 2));
+      const std::string deal = fmt::format("OPP-{}", random_.below(static_cast<std::uint64_t>(deals_) + 2));
       const std::string when = time_text(past_time() + 1);  // odd seconds: never the time of a record
       Row row{id,
               {id, deal, "StageName", pick(random_, stages_) + " " + work_.mark,
@@ -231,6 +240,14 @@ class Maker {
         if (!row.lost && f.entity == "opportunity") keys.push_back(row.key);
       }
     }
+    for (const auto& wave : work_.waves) {
+      for (const auto& f : wave.contents.files) {
+        for (const auto& r : f.records) {
+          keys.push_back(r.key);
+          for (const auto& a : r.attachments) keys.push_back(a.key);
+        }
+      }
+    }
     if (keys.empty()) return;
     const auto give = [&](Behaviour b) { work_.behaviours.try_emplace(pick(random_, keys), b); };
     for (int i = 0; i < 3; ++i) {
@@ -238,6 +255,8 @@ class Maker {
     }
     if (chance(3)) give({Behaviour::Kind::hopeless, 0});
     if (chance(4)) give({Behaviour::Kind::deadly, 1 + static_cast<int>(random_.below(2))});
+    if (mixed_ && chance(3)) give({Behaviour::Kind::hopeless, 0});
+    if (mixed_ && chance(8)) give({Behaviour::Kind::deadly_for_ever, 0});
     if (chance(8) && accounts_ > 2)
       work_.behaviours.try_emplace("A0", Behaviour{Behaviour::Kind::deadly_for_ever, 0});
   }
@@ -251,7 +270,9 @@ class Maker {
   inline static const std::vector<std::string> industries_{"Energy", "Retail", "Finance", "Health"};
 
   SeededRandom& random_;
+  Timestamp from_;
   std::int64_t now_;
+  bool mixed_;
   TenantWork work_;
   bool dated_ = true;
   int users_ = 0, accounts_ = 0, deals_ = 0;
@@ -286,6 +307,7 @@ std::int64_t Workload::records() const {
   for (const auto& t : tenants) {
     for (const auto& w : t.waves) {
       for (const auto& f : w.files) n += static_cast<std::int64_t>(f.rows.size());
+      for (const auto& f : w.contents.files) n += static_cast<std::int64_t>(f.records.size());
     }
   }
   return n;
@@ -294,13 +316,75 @@ std::int64_t Workload::records() const {
 Workload make_workload(SeededRandom& random, Timestamp from) {
   Workload workload;
   const std::size_t tenants = 2 + random.below(2);
+  workload.mixed = random.below(2) == 0;
   for (std::size_t i = 0; i < tenants; ++i)
-    workload.tenants.push_back(Maker(random, from, fmt::format("t{}", i)).make());
+    workload.tenants.push_back(Maker(random, from, fmt::format("t{}", i), workload.mixed).make());
   return workload;
 }
 
+namespace {
+
+// What comes of a wave's mails, calls, entries and documents.
+class ContentModel {
+ public:
+  ContentModel(const TenantWork& work, Expected& expected) : work_(&work), expected_(&expected) {}
+
+  void read(const Contents& contents, ExpectedWave& wave, std::int64_t wave_number) {
+    wave_ = &wave;
+    now_ = 1'000'000'000'000 + wave_number;
+    for (const auto& file : contents.files) {
+      if (!done_.insert(file.kind + file.bytes).second) continue;
+      for (const auto& record : file.records) {
+        ++wave.read;
+        const auto code = death(record);
+        if (!code.empty()) {
+          ++wave.dead;
+          continue;
+        }
+        ++wave.mapped;
+        place(record);
+      }
+    }
+  }
+
+ private:
+  std::string death(const ContentRecord& record) {
+    const auto it = work_->behaviours.find(record.key);
+    if (it == work_->behaviours.end()) return {};
+    const std::string code = it->second.kind == Behaviour::Kind::hopeless          ? "dependency_failed"
+                             : it->second.kind == Behaviour::Kind::deadly_for_ever ? "crashed"
+                                                                                   : "";
+    if (!code.empty()) ++wave_->dead_codes[code];
+    return code;
+  }
+  void place(const ContentRecord& record) {
+    const std::int64_t rank = record.rank == 0 ? now_ : record.rank;
+    auto [it, fresh] = expected_->shards.try_emplace({record.type, record.key});
+    auto& shard = it->second;
+    if (!fresh && (shard.content == record.content || rank <= shard.rank)) return;
+    ++(fresh ? wave_->created : wave_->updated);
+    ++shard.version;
+    shard.content = record.content;
+    shard.rank = rank;
+    shard.fields.clear();
+    if (!record.field.empty()) shard.fields[record.field] = record.value;
+    for (const auto& a : record.attachments) {
+      if (death(a).empty()) place(a);
+    }
+  }
+
+  const TenantWork* work_;
+  Expected* expected_;
+  ExpectedWave* wave_ = nullptr;
+  std::int64_t now_ = 0;
+  std::set<std::string> done_;  // ways of reading and bytes
+};
+
+}  // namespace
+
 Expected expect(const TenantWork& work) {
   Expected expected;
+  ContentModel contents(work, expected);
   std::set<std::string> files_done;  // undated files whose bytes were read before are passed over
   for (std::size_t w = 0; w < work.waves.size(); ++w) {
     ExpectedWave wave;
@@ -365,6 +449,7 @@ Expected expect(const TenantWork& work) {
         }
       }
     }
+    contents.read(work.waves[w].contents, wave, static_cast<std::int64_t>(w));
     expected.waves.push_back(std::move(wave));
   }
   return expected;

@@ -11,6 +11,7 @@
 
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "contents.hpp"
 
 namespace castiel::sim {
 
@@ -46,6 +47,7 @@ struct Behaviour {
 
 struct Wave {
   std::vector<File> files;  // in the order in which they are to be read
+  Contents contents;        // read after them
 };
 
 struct TenantWork {
@@ -57,6 +59,7 @@ struct TenantWork {
 
 struct Workload {
   std::vector<TenantWork> tenants;
+  bool mixed = false;  // has more than tables
   std::int64_t records() const;
 };
 
@@ -76,7 +79,7 @@ struct ExpectedShard {
 struct ExpectedWave {
   std::int64_t read = 0, mapped = 0, dead = 0;
   std::int64_t created = 0, updated = 0;
-  std::map<std::string, std::int64_t> dead_codes;  // records by code
+  std::map<std::string, std::int64_t> dead_codes;  // records by code, attachments too
 };
 
 struct Expected {

@@ -7,14 +7,24 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "connectors/files/archive_files.hpp"
 #include "connectors/testing/memory_file_system.hpp"
 #include "extract/testing/direct_extractor.hpp"
 #include "intelligence/risk_handler.hpp"
+#include "linking/link_handler.hpp"
 #include "messaging/consumer.hpp"
 #include "messaging/embedded/embedded_broker.hpp"
+#include "model/entity.hpp"
 #include "model/event_types.hpp"
+#include "processing/calendar/event_reader.hpp"
+#include "processing/communications/email_reader.hpp"
+#include "processing/communications/message_reader.hpp"
+#include "processing/content/content_handler.hpp"
 #include "processing/crm/crm_handler.hpp"
 #include "processing/crm/relations_handler.hpp"
+#include "processing/documents/document_reader.hpp"
+#include "processing/meetings/meeting_reader.hpp"
+#include "search/index_handler.hpp"
 #include "storage/testing/memory_blobs.hpp"
 #include "sync/import_job.hpp"
 
@@ -25,10 +35,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kMaxFaultySteps = 1'500;
-constexpr std::int64_t kMaxCleanSteps = 20'000;  // after the faults have stopped
+constexpr std::int64_t kMaxCleanSteps = 100'000;  // after the faults have stopped
 constexpr int kMaxDeliveries = 10;               // RETRY-4
 constexpr auto kBetweenImports = 2h;             // of virtual time; more than the wall clock is ever stepped
 constexpr auto kFarthestStep = 10min;
+constexpr std::size_t kInlineBytes = 1200;  // of a record; larger ones travel by claim
 
 // Everything is declared: what the recogniser makes of a column may differ from file to file, and the model
 // knows nothing of that.
@@ -96,9 +107,15 @@ struct Durable {
         faults(plan, o.seed ^ 0x5eedf4417ULL, clock, trace, probes),
         sim_files(files, faults),
         log(std::make_shared<LogIntoTrace>(trace), clock, {telemetry::Level::info, 1'000'000}) {
+    // Before any import: what is found near a document's time is the same whenever it is read.
+    files.date(clock.now() - std::chrono::days(30));
     for (const auto& tenant : workload.tenants) {
       for (const auto& wave : tenant.waves) {
         for (const auto& file : wave.files) files.put(file.path, file.text());
+        for (const auto& file : wave.contents.files) {
+          if (file.path.find("!/") == file.path.npos) files.put(file.path, file.bytes);
+        }
+        for (const auto& [path, bytes] : wave.contents.archives) files.put(path, bytes);
       }
     }
   }
@@ -127,6 +144,8 @@ struct Durable {
 // What one operating system process would hold. Gone at a crash, without a farewell.
 struct Process {
   explicit Process(Durable& world) : w(world), ids(w.clock, w.ids_random) {}
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
 
   Result<> start() {
     storage::SqliteStore::Options options;
@@ -152,10 +171,51 @@ struct Process {
     sim_risk = std::make_unique<SimHandler>(*risk, w.workload, w.behaviour, w.faults, w.probes, Mutant::none);
     add_consumer(model::queue::kAnalyticsRisk, {std::string(model::event::kOpportunityUpdated)}, *sim_risk);
     add_consumer(kEventsQueue, {"shard.*"}, recorder);
+    if (w.workload.mixed) add_content();
     for (auto& consumer : consumers) CASTIEL_TRY(consumer->declare());
     for (const auto& tenant : w.workload.tenants)
       CASTIEL_TRY(store->create_tenant(TenantId(tenant.tenant), Deadline::after(w.clock, 10s)));
     return {};
+  }
+
+  void add_content() {
+    namespace event = model::event;
+    namespace queue = model::queue;
+    namespace type = model::type;
+    using namespace processing;
+    add_stage(queue::kCommunications, {{event::kEmailReceived, event::kEmailProcessed, type::kEmail,
+                                        [] { return std::make_unique<EmailReader>(); }},
+                                       {event::kMessageReceived, event::kMessageProcessed, type::kMessage,
+                                        [] { return std::make_unique<MessageReader>(); }}});
+    add_stage(queue::kDocuments,
+              {{event::kDocumentDetected, event::kDocumentProcessed, type::kDocument,
+                [this] { return std::make_unique<DocumentReader>(extractor, blobs, w.clock); }}});
+    add_stage(queue::kMeetings, {{event::kMeetingCompleted, event::kMeetingProcessed, type::kMeeting,
+                                  [] { return std::make_unique<MeetingReader>(); }}});
+    add_stage(queue::kEvents, {{event::kEventCreated, event::kEventProcessed, type::kEvent,
+                                [] { return std::make_unique<EventReader>(); }}});
+    handlers.push_back(std::make_unique<search::IndexHandler>());
+    add_simulated(queue::kSearchIndex, search::IndexHandler::patterns(), *handlers.back(), Mutant::none);
+    handlers.push_back(std::make_unique<linking::LinkHandler>(
+        w.clock, ids, [](const storage::Reader&) { return std::vector<std::string>(); }));
+    add_simulated(queue::kEntityLinking, linking::LinkHandler::patterns(), *handlers.back(),
+                  w.options.mutant == Mutant::acts_twice ? Mutant::acts_twice : Mutant::none);
+  }
+  void add_stage(std::string_view queue, std::vector<processing::ContentKind> kinds) {
+    std::vector<std::string> patterns;
+    for (const auto& kind : kinds) patterns.emplace_back(kind.received);
+    handlers.push_back(std::make_unique<processing::ContentHandler>(
+        processing::ContentParts{&w.clock, &ids, &blobs,
+                                 [](const storage::Reader&) { return processing::TenantWords{}; }},
+        std::move(kinds)));
+    const bool planted = w.options.mutant != Mutant::acts_twice && w.options.mutant != Mutant::lets_older_win;
+    add_simulated(queue, std::move(patterns), *handlers.back(), planted ? w.options.mutant : Mutant::none);
+  }
+  void add_simulated(std::string_view queue, std::vector<std::string> patterns, messaging::Handler& handler,
+                     Mutant mutant) {
+    simulated.push_back(
+        std::make_unique<SimHandler>(handler, w.workload, w.behaviour, w.faults, w.probes, mutant));
+    add_consumer(queue, std::move(patterns), *simulated.back());
   }
 
   void add_consumer(std::string_view queue, std::vector<std::string> patterns, messaging::Handler& handler) {
@@ -181,6 +241,11 @@ struct Process {
   std::unique_ptr<intelligence::DealBook> deals;
   std::unique_ptr<intelligence::RiskHandler> risk;
   std::unique_ptr<SimHandler> sim_risk;
+  SimExtractor extractor{w.extractor, w.faults};
+  SimBlobs blobs{w.blobs, w.faults, w.options.mutant};
+  connectors::ArchiveFileSystem files{w.sim_files, extractor, w.clock};
+  std::vector<std::unique_ptr<messaging::Handler>> handlers;
+  std::vector<std::unique_ptr<SimHandler>> simulated;
   EventRecorder recorder;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
 
@@ -243,6 +308,7 @@ class World {
       }
       ++steps_;
       w_.faults.begin_step();
+      if (process_) process_->blobs.begin_step();
       if (!process_) {
         start_process();
         continue;
@@ -255,6 +321,11 @@ class World {
       try {
         nested_ = false;
         progress = step_actor(actor);
+        // Time passes only when really nobody has anything to do.
+        if (!progress && idle + 1 >= static_cast<int>(2 * actors)) {
+          for (std::size_t each = 0; each < actors && !progress; ++each) progress = step_actor(each);
+          if (!progress) idle = static_cast<int>(3 * actors);
+        }
       } catch (const Crash& crash) {
         w_.trace.note(fmt::format("CRASH at {}", crash.where));
         process_.reset();
@@ -283,6 +354,7 @@ class World {
           process_->users.push_back({&tenant, nullptr, 0, false, false});
         process_->sim_crm->when_prepared([this] { interleave(); });
         process_->sim_risk->when_prepared([this] { interleave(); });
+        for (auto& handler : process_->simulated) handler->when_prepared([this] { interleave(); });
         return;
       }
       unexpected("start", started.error());
@@ -415,9 +487,10 @@ class World {
       options.integration = IntegrationId(kIntegration);
       user.located = false;  // should start() fail, look again
       CASTIEL_ASSIGN(user.job,
-                     sync::ImportJob::start({process_->store.get(), process_->publisher.get(), &w_.sim_files,
-                                             &w_.extractor, &w_.blobs, &w_.clock, &process_->ids},
-                                            tenant, std::move(options)));
+                     sync::ImportJob::start(
+                         {process_->store.get(), process_->publisher.get(), &process_->files,
+                          &process_->extractor, &process_->blobs, &w_.clock, &process_->ids, kInlineBytes},
+                         tenant, std::move(options)));
       user.located = true;
       if (resumes) w_.probes.hit("import resumed");
       w_.trace.note(fmt::format("{}: import {} {} as {}", user.work->tenant, user.wave,
@@ -441,8 +514,8 @@ class World {
   // Only the errors that were injected may come out of the program.
   void unexpected(const std::string& who, const Error& error) {
     w_.trace.note(fmt::format("{}: error {}", who, error.code));
-    static const std::set<std::string> kInjected{"store_busy", "store_full", "commit_unknown",
-                                                 "store_rolled_back"};
+    static const std::set<std::string> kInjected{"store_busy",        "store_full",  "commit_unknown",
+                                                 "store_rolled_back", "blob_failed", "extractor_unavailable"};
     if (!w_.faults.active() || !kInjected.contains(error.code))
       failures_.push_back(fmt::format("{} failed: {} ({})", who, error.describe(), error.code));
   }

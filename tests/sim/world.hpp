@@ -2,6 +2,7 @@
 // A seeded world: what is durable (database, files, clock, chance), the processes that come and go on it, a
 // scheduler that picks who acts next, and the verdict once everything has drained. One thread.
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ struct Verdict {
 };
 Verdict examine(storage::Store& store, const std::string& path, const Workload& workload, const Clock& clock,
                 Probes& probes);
+// Of the other kinds of source: texts in the index, links and what they brought about, nothing of one tenant
+// at another. `names`: of shards by id, as the state shows them.
+Verdict examine_contents(const storage::Reader& reader, const std::string& path, const Workload& workload,
+                         const std::map<std::string, std::string>& names, Probes& probes);
+// Ids in a text as the names they stand for.
+std::string with_names(std::string_view text, const std::map<std::string, std::string>& names);
 
 // What waits in the queues and behind parked keys, for a failure's message.
 std::string describe_queues(const std::string& path);

@@ -43,7 +43,8 @@ struct Listing {
   // names tell: users, accounts, products, contacts, opportunities, contact roles, history, then what is no
   // table; then by path.
   std::vector<ListedFile> files;
-  std::vector<Problem> problems;  // unreadable, empty_file
+  std::vector<Problem> problems;  // unreadable, empty_file, an archive's errors
+  std::optional<Error> failed;    // transient: the listing is not all there is, try again later
 };
 
 inline constexpr int kMaxFolderDepth = 64;

@@ -65,6 +65,7 @@ Result<DirectoryEntry> MemoryFileSystem::stat(const std::string& path) {
   if (const auto file = files_.find(at); file != files_.end()) {
     entry.kind = DirectoryEntry::Kind::file;
     entry.size = file->second->size();
+    entry.modified = modified_;
   } else if (is_folder(at)) {
     entry.kind = DirectoryEntry::Kind::directory;
   } else {

@@ -15,6 +15,7 @@ namespace castiel::connectors::testing {
 class MemoryFileSystem final : public FileSystem {
  public:
   void put(const std::string& path, std::string bytes);                // folders come by themselves
+  void date(Timestamp modified) { modified_ = modified; }              // of all files; none by default
   void link(const std::string& path, std::string target);              // a symbolic link
   void deny(const std::string& path) { denied_.insert(path); }         // cannot be listed or opened
   void fail_reads_after(std::uint64_t bytes) { fail_after_ = bytes; }  // of every stream opened from now on
@@ -31,6 +32,7 @@ class MemoryFileSystem final : public FileSystem {
   std::map<std::string, std::string> links_;
   std::set<std::string> denied_;
   std::uint64_t fail_after_ = UINT64_MAX;
+  std::optional<Timestamp> modified_;
 };
 
 }  // namespace castiel::connectors::testing

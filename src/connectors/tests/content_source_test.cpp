@@ -64,6 +64,76 @@ TEST_F(Source, a_mailbox_is_read_in_pages_and_goes_on_after_any_of_them) {
   }
 }
 
+// A file that has other bytes each time it is gone through, as one that is being written.
+class Growing final : public FileSystem {
+ public:
+  explicit Growing(std::vector<std::string> bytes) : bytes_(std::move(bytes)) {}
+  Result<DirectoryEntry> stat(const std::string& path) override {
+    return DirectoryEntry{path, DirectoryEntry::Kind::file, bytes_.front().size(), {}, {}};
+  }
+  Result<std::vector<std::string>> list(const std::string&) override { return std::vector<std::string>{}; }
+  Result<std::unique_ptr<ByteStream>> open(const std::string&) override {
+    return std::make_unique<Stream>(bytes_);
+  }
+
+ private:
+  class Stream final : public ByteStream {
+   public:
+    explicit Stream(const std::vector<std::string>& bytes) : bytes_(bytes) {}
+    Result<std::size_t> read(std::span<char> into) override {
+      const auto& now = bytes_[std::min(pass_, bytes_.size() - 1)];
+      const auto count = std::min(into.size(), now.size() - std::min(now.size(), at_));
+      std::copy_n(now.data() + at_, count, into.data());
+      at_ += count;
+      return count;
+    }
+    Result<void> seek(std::uint64_t offset) override {
+      if (at_ > 0) ++pass_;
+      at_ = static_cast<std::size_t>(offset);
+      return {};
+    }
+    std::uint64_t size() const override { return bytes_.front().size(); }
+
+   private:
+    const std::vector<std::string>& bytes_;
+    std::size_t at_ = 0, pass_ = 0;
+  };
+  std::vector<std::string> bytes_;
+};
+
+TEST_F(Source, a_file_that_changes_while_it_is_read_is_told) {
+  std::string two;
+  for (int i = 0; i < 2; ++i) two += "From ann@a.example Mon Sep 07 09:00:00 2026\r\n" + mail(i) + "\r\n";
+  const std::string one = two.substr(0, two.size() / 2), three = two + one;
+  for (const auto& then : {one, three}) {
+    Growing growing({two, then});
+    auto given = parts();
+    given.files = &growing;
+    auto reader = ContentReader::open(given, {"all.mbox", 0, {}}, {content::FileKind::mailbox, "", ""});
+    ASSERT_TRUE(reader) << reader.error().describe();
+    const auto page = reader->next_page(10, 1 << 20);
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error().code, "file_changed");
+  }
+  Growing shorter({two, two});
+  auto given = parts();
+  given.files = &shorter;
+  EXPECT_TRUE(ContentReader::open(given, {"all.mbox", 0, {}}, {content::FileKind::mailbox, "", ""})
+                  ->next_page(10, 1 << 20));
+}
+
+TEST_F(Source, a_calendar_without_entries_says_so) {
+  files.put("empty.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nEND:VCALENDAR\r\n");
+  auto reader = open("empty.ics");
+  ASSERT_TRUE(reader) << reader.error().describe();
+  const auto page = reader->next_page(10, 1 << 20).value();
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->records.empty());
+  ASSERT_EQ(page->problems.size(), 1u);
+  EXPECT_EQ(page->problems[0].code, "no_records");
+  EXPECT_FALSE(reader->next_page(10, 1 << 20).value());
+}
+
 TEST_F(Source, a_mails_bytes_are_kept_as_they_came) {
   files.put("one.eml", mail(1, "caf\xe9"));
   auto reader = open("one.eml");

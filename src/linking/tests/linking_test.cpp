@@ -307,6 +307,21 @@ TEST_F(LinkingTest, attachments_follow_their_mail) {
   EXPECT_EQ(link("document/m1/1", "opportunity/006000000A1")->status, "attached");
 }
 
+TEST_F(LinkingTest, attachments_follow_what_their_mail_takes_over_from_its_thread) {
+  record("document", "m1/1",
+         {{"title", "notes.pdf"},
+          {"extractedText", "Notes"},
+          {"parent", {{"type", "email"}, {"externalId", "m1"}}}},
+         {}, {}, event::kDocumentProcessed);
+  settle();
+  // Linked together, the mail with the attachment before the one that names the deal.
+  mail("m1", "x@else.test", {"kim@example.test"}, "Question", "How are you?", "t");
+  mail("m2", "x@else.test", {"kim@example.test"}, "Re: Question", "About 006000000B1", "t");
+  settle();
+  EXPECT_EQ(said("email/m1", "opportunity/006000000B1"), "explicit attached");
+  EXPECT_EQ(said("document/m1/1", "opportunity/006000000B1"), "explicit attached");
+}
+
 TEST_F(LinkingTest, an_activity_is_left_once_for_each_attached_link) {
   mail("m1", "ada@northwind.test", {"kim@example.test"}, "Hello", "When can we talk?");
   settle();

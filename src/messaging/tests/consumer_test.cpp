@@ -72,8 +72,13 @@ class RecordingHandler final : public Handler {
 // Store calls that fail on demand.
 struct Trouble final : storage::CallObserver {
   bool full = false;
+  int busy = 0;             // transactions that cannot begin
   int unknown_commits = 0;  // kept, but the answer is lost
   Result<> before(std::string_view call) override {
+    if (busy > 0 && call == "begin") {
+      --busy;
+      return transient("store_busy", "the writer is busy");
+    }
     if (full && call.starts_with("INSERT")) return transient("store_full", "the disk is full");
     return {};
   }
@@ -368,6 +373,21 @@ TEST_F(ConsumerTest, a_process_that_dies_with_a_message_has_tried_it) {
   EXPECT_TRUE(handler.applied.empty());
   ASSERT_EQ(dead().size(), 1u);
   EXPECT_EQ(dead()[0].code, "crashed");
+}
+
+TEST_F(ConsumerTest, a_page_that_cannot_be_taken_apart_for_now_goes_back_to_its_queue) {
+  publish({{"a", "1"}, {"b", "1"}});
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(broker->receive(kQueue, {}, now()).value().size(), 1u);
+    start();
+  }
+  trouble.busy = 1;
+  drain();
+  EXPECT_EQ(trouble.busy, 0);
+  EXPECT_EQ(handler.applied, (std::vector<std::string>{"a=1", "b=1"}))
+      << "each of its records is tried alone";
+  EXPECT_TRUE(dead().empty());
+  EXPECT_EQ(reader()->pending(flow).value(), 0);
 }
 
 TEST_F(ConsumerTest, a_message_that_is_there_twice_in_one_batch_is_handled_once) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/digest.hpp"
 #include "messaging/publisher.hpp"
@@ -267,6 +268,7 @@ Result<> ContentPlan::pass_on(Step& step, std::size_t page, std::string_view typ
                        {"file", string_or(data, "file")},
                        {"records", std::move(some)}};
     if (bool_or(data, "force", false)) found["force"] = true;
+    found[messaging::kCameAlong] = true;
     CASTIEL_TRY(step.publish(
         event, {type, entity, std::move(found), messaging::lane_of(event.tenant, integration, entity), n}));
   }
@@ -275,8 +277,38 @@ Result<> ContentPlan::pass_on(Step& step, std::size_t page, std::string_view typ
 
 }  // namespace
 
+// A page of an import is published after all its tables. While pages of those wait or are in work, more of
+// them has to come: who belongs to the tenant is told by its users.
+bool ContentHandler::wait(const TenantId& tenant, const CorrelationId& flow, std::int64_t pending) {
+  std::lock_guard lock(mutex_);
+  const std::pair key(tenant, flow);
+  if (pending == 0) {
+    waiting_.erase(key);
+    return false;
+  }
+  const Duration now = parts_.clock->monotonic();
+  auto found = waiting_.find(key);
+  if (found == waiting_.end()) {
+    if (waiting_.size() >= kMaxWatched) return false;
+    found = waiting_.emplace(key, Waiting{pending, Duration(0), now}).first;
+  }
+  auto& waiting = found->second;
+  // A machine that slept in between has not waited.
+  waiting.waited += std::min<Duration>(now - waiting.looked, kLongestPause);
+  waiting.looked = now;
+  if (waiting.pending != pending) waiting = {pending, Duration(0), now};
+  return waiting.waited < kLongestWait;
+}
+
 Result<std::unique_ptr<messaging::Plan>> ContentHandler::prepare(const storage::Reader& reader,
                                                                  std::span<const Incoming> batch) {
+  std::set<CorrelationId> flows;
+  for (const auto& in : batch) flows.insert(in.event.correlation);
+  for (const auto& flow : flows) {
+    CASTIEL_ASSIGN(const auto pending, reader.pending(flow, model::queue::kDataRaw));
+    if (wait(reader.tenant(), flow, pending))
+      return transient("not_yet", fmt::format("tables of import {} are still being mapped", flow.str()));
+  }
   auto plan = std::make_unique<ContentPlan>(parts_, batch);
   CASTIEL_TRY(plan->prepare(reader, kinds_));
   return plan;

@@ -94,7 +94,12 @@ Result<Understood> DocumentReader::read(const json::object& record, const Record
   };
   std::string text = string_or(structure, "text");
   const bool cut = text.size() > kMaxStoredTextBytes;
-  if (cut) text = std::string(utf8_prefix(text, kMaxStoredTextBytes));
+  if (cut) {
+    text = std::string(utf8_prefix(text, kMaxStoredTextBytes));
+    out.problems.emplace_back("text_cut",
+                              fmt::format("the text of '{}' is longer than {} MiB: the rest is not searched",
+                                          string_or(record, "title"), kMaxStoredTextBytes >> 20));
+  }
   std::string title = string_or(structure, "title");
   if (title.empty()) title = string_or(record, "title");
   const auto when = [&](const char* name) {

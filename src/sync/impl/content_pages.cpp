@@ -194,7 +194,9 @@ Result<> ImportJob::State::publish_content_pages() {
   if (!page && page.error().cls != ErrorClass::permanent) return std::unexpected(page.error());
   CASTIEL_ASSIGN(auto tx, begin());
   if (!page) {
-    // A mailbox always goes on; a calendar or chat export fails as a whole, before its first page.
+    // A mailbox fails where it changed or cannot be read on, a calendar or chat export before its first page.
+    // What was read of it is counted already.
+    CASTIEL_TRY(count(*tx, "bytes", -static_cast<std::int64_t>(progress_bytes)));
     CASTIEL_TRY(pass_over(*tx, files[next_file], page.error(), 0));
   } else if (!*page) {
     CASTIEL_TRY(tell(*tx, content->path()));

@@ -121,6 +121,7 @@ Result<DirectoryEntry> ArchiveFileSystem::stat(const std::string& path) {
   }
   if (entry.kind == DirectoryEntry::Kind::file && is_archive_name(path)) {
     const auto sniffed = sniff_file(*this, path);
+    if (!sniffed && sniffed.error().cls != ErrorClass::permanent) return std::unexpected(sniffed.error());
     if (sniffed && sniffed->kind == content::FileKind::archive) entry.kind = DirectoryEntry::Kind::archive;
   }
   return entry;

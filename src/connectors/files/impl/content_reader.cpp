@@ -33,13 +33,19 @@ Result<std::string> read_some(ByteStream& stream, std::uint64_t offset, std::siz
   return bytes;
 }
 
+std::unexpected<Error> file_changed(const std::string& path) {
+  return permanent("file_changed", fmt::format("'{}' changed while it was read: import it again", path));
+}
+
 Result<std::string> read_all(FileSystem& files, const std::string& path) {
   CASTIEL_ASSIGN(const auto stream, files.open(path));
   if (stream->size() > kMaxContentFileBytes) {
     return permanent("too_large", fmt::format("'{}' has {} bytes; files of its kind are read up to {}", path,
                                               stream->size(), kMaxContentFileBytes));
   }
-  return read_some(*stream, 0, static_cast<std::size_t>(stream->size()));
+  CASTIEL_ASSIGN(auto bytes, read_some(*stream, 0, static_cast<std::size_t>(stream->size())));
+  if (bytes.size() != stream->size()) return file_changed(path);
+  return bytes;
 }
 
 std::string_view extractor_kind(FileKind kind) {
@@ -104,6 +110,7 @@ struct ContentReader::State {
   // Of a mailbox.
   std::unique_ptr<ByteStream> stream;
   std::optional<content::mail::MboxSplitter> splitter;
+  std::uint64_t stream_position = 0;
   bool stream_ended = false;
 
   std::string name() const { return file.path.substr(file.path.rfind('/') + 1); }
@@ -311,6 +318,14 @@ Result<std::optional<ContentPage>> ContentReader::State::list_page(std::size_t m
     CASTIEL_TRY(
         add(page, chat ? model::event::kMessageReceived : model::event::kEventCreated, std::move(record), 0));
   }
+  if (total == 0) {
+    page.problems.push_back({file.path,
+                             0,
+                             "no_records",
+                             fmt::format("'{}' has no {}", file.path, chat ? "messages" : "calendar entries"),
+                             {},
+                             false});
+  }
   done = index >= total;
   at.records = index;
   page.after = at;
@@ -326,9 +341,12 @@ Result<bool> ContentReader::State::next_mail(content::mail::MboxMessage& message
     chunk.resize(kChunkBytes);
     CASTIEL_ASSIGN(const std::size_t n, stream->read({chunk.data(), chunk.size()}));
     if (n == 0) {
+      if (stream_position != size) return file_changed(file.path);
       stream_ended = true;
       splitter->finish();
     } else {
+      stream_position += n;
+      if (stream_position > size) return file_changed(file.path);
       splitter->push({chunk.data(), n});
     }
   }
@@ -398,6 +416,7 @@ Result<> ContentReader::seek(const Cursor& cursor) {
   if (s.sniffed.kind == FileKind::mailbox) {
     CASTIEL_TRY(s.stream->seek(cursor.offset));
     s.splitter.emplace(cursor.offset);
+    s.stream_position = cursor.offset;
     s.stream_ended = false;
   } else if (is_single()) {
     s.done = cursor.records > 0;

@@ -49,6 +49,7 @@ class Walk {
   explicit Walk(FileSystem& files) : files_(&files) {}
 
   void visit(const std::string& path, int depth) {
+    if (listing_.failed) return;
     auto entry = files_->stat(path);
     if (!entry) return problem(path, entry.error());
     const std::string identity = entry->identity.empty() ? path : entry->identity;
@@ -68,6 +69,8 @@ class Walk {
     auto inside = files_->list(path);
     if (!inside) return problem(path, inside.error());
     std::ranges::sort(*inside);
+    if (archive && inside->empty())
+      listing_.problems.push_back({path, 0, "empty_file", "'" + path + "' holds no files", {}, false});
     archives_ += archive;
     for (const auto& child : *inside) {
       const std::string_view name = std::string_view(child).substr(child.rfind('/') + 1);
@@ -101,6 +104,7 @@ class Walk {
     }
   }
   void problem(const std::string& path, const Error& error) {
+    if (error.cls != ErrorClass::permanent && !listing_.failed) listing_.failed = error;
     listing_.problems.push_back({path, 0, error.code, error.describe(), {}, false});
   }
 
