@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "app/extractor.hpp"
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
@@ -40,6 +41,11 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   intelligence::BookOptions options;
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.currency = currency;
+  if (!options.currency.empty()) {
+    const auto rates = settings.get(settings::kExchangeRates);
+    options.rates = ExchangeRates(rates);
+    options.rates_text = fmt::format("{}", fmt::join(rates, ";"));
+  }
   options.fiscal_start_month = static_cast<int>(settings.get(settings::kFiscalYearStartMonth));
   options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
   options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
@@ -47,17 +53,6 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   options.risk.push_warn_days = static_cast<int>(settings.get(settings::kPushWarnDays));
   options.risk.amount_cut = settings.get(settings::kAmountCut);
   options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
-  return options;
-}
-
-extract::WorkerPoolOptions extractor_options(const SettingValues& settings,
-                                             const std::filesystem::path& programs) {
-  extract::WorkerPoolOptions options;
-  const auto program = settings.get(settings::kExtractProgram);
-  options.program = program == "auto" ? (programs / "castiel-extract").string() : program;
-  options.workers = static_cast<std::size_t>(settings.get(settings::kExtractWorkers));
-  options.time_limit = settings.get(settings::kExtractTimeLimit);
-  options.max_memory_bytes = static_cast<std::uint64_t>(settings.get(settings::kExtractMemory));
   return options;
 }
 
@@ -223,6 +218,7 @@ Result<> Program::Parts::build() {
                                                               .ids = ids,
                                                               .settings = *tenant_settings});
   services->publisher = publisher.get();
+  services->blobs = blobs.get();
   services->mail_domains = mail_domains;
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {

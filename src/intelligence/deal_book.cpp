@@ -17,8 +17,8 @@ constexpr auto kLongestReuse = std::chrono::seconds(30);
 constexpr int kReuseFactor = 10;  // making books takes at most a tenth of the time while an import runs
 
 std::string fingerprint(const BookOptions& o) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", o.currency, o.fiscal_start_month, o.simulations,
-                     fmt::join(o.stage_order, "\n"), fmt::join(o.risk.disabled, "\n"),
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", o.currency, o.rates_text, o.fiscal_start_month,
+                     o.simulations, fmt::join(o.stage_order, "\n"), fmt::join(o.risk.disabled, "\n"),
                      o.risk.silence_warn_days, o.risk.silence_risk_days, o.risk.enough_won, o.stale_days,
                      o.risk.push_warn_days, o.risk.amount_cut);
 }

@@ -121,7 +121,7 @@ json::object deal_summary_json(const Evaluation& evaluation, const TenantFacts& 
   json::object result;
   result["id"] = deal.id.view();
   result["externalId"] = deal.external_id;
-  result["integration"] = deal.integration;
+  result["integration"] = deal.integration.str();
   result["name"] = deal.name;
   result["account"] = named(deal.account_id, deal.account);
   result["owner"] = named(owner == deal.owner ? std::string_view(deal.owner_id) : std::string_view(), owner);
@@ -210,6 +210,7 @@ json::object forecast_row_json(const ForecastRow& row) {
           {"p90", money(row.p90)},
           {"assumedAmounts", row.assumed_amounts},
           {"expectedNew", money(row.expected_new)},
+          {"converted", row.converted},
           {"otherCurrencies", std::move(others)}};
 }
 

@@ -66,7 +66,7 @@ TEST(HostileFiles, a_file_that_needs_more_memory_than_allowed_is_refused) {
   options.max_memory_bytes = 96u << 20;
   const auto pool = make_worker_pool(options, kClock, {});
   std::string rows = "a,b\n";
-  while (rows.size() < 24u << 20) rows += "1,2\n";
+  while (rows.size() < 100u << 20) rows += "1,2\n";
   const auto outcome = pool->extract(text_request(rows, "rows.csv"), in_seconds(120));
   ASSERT_FALSE(outcome.has_value());
   EXPECT_EQ(outcome.error().code, "too_large") << outcome.error().describe();

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "intelligence/render.hpp"
 
@@ -35,10 +37,11 @@ Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOpti
       currency(options.currency.empty() ? main_currency(deals) : options.currency),
       model(train(deals, as_of.as_of, train_options(options))),
       peers(peer_probabilities(model, deals, as_of.as_of, kAlways)) {
-  by_id.reserve(deals.size());
+  by_id.resize(deals.size());
+  std::iota(by_id.begin(), by_id.end(), 0U);
+  std::ranges::sort(by_id, {}, [&](std::uint32_t i) { return deals[i].id.view(); });
   rows.reserve(deals.size());
   for (const Deal& deal : deals) {
-    by_id.emplace(deal.id.view(), &deal);
     const DealView view = view_as_of(deal, as_of.as_of, kAlways, &model.facts());
     if (!view.exists) continue;
     Row& row = rows.emplace_back();
@@ -73,12 +76,22 @@ Evaluation Book::evaluate(const Deal& deal) const {
 }
 
 const Deal* Book::find(const ShardId& id) const {
-  const auto found = by_id.find(id.view());
-  return found == by_id.end() ? nullptr : found->second;
+  const auto id_at = [&](std::uint32_t i) { return deals[i].id.view(); };
+  const auto found = std::ranges::lower_bound(by_id, id.view(), {}, id_at);
+  return found == by_id.end() || id_at(*found) != id.view() ? nullptr : &deals[*found];
 }
 
 bool Book::in_currency(const Deal& deal) const {
   return deal.currency.empty() || deal.currency == "unknown" || deal.currency == currency;
+}
+
+std::optional<Decimal> Book::rate(const Row& row) const {
+  return options.rates.rate(row.deal->currency, date_of(row.closed_at.value_or(as_of.as_of)));
+}
+
+std::optional<Decimal> Book::amount(const Row& row) const {
+  if (!row.amount || in_currency(*row.deal)) return row.amount;
+  return options.rates.convert(*row.amount, row.deal->currency, date_of(row.closed_at.value_or(as_of.as_of)));
 }
 
 Result<json::object> Book::forecast(const std::string& name, GroupBy by) const {
@@ -93,6 +106,7 @@ Result<json::object> Book::forecast(const std::string& name, GroupBy by) const {
   request.as_of = as_of.as_of;
   request.known_at = kAlways;
   request.currency = currency == "unknown" ? std::string() : currency;
+  request.rates = options.rates;
   request.simulations = options.simulations;
   const std::string key = fmt::format("{}/{}", name, static_cast<int>(by));
   std::lock_guard lock(mutex_);
@@ -113,6 +127,7 @@ json::object Book::backtest() const {
     settings.fiscal_start_month = options.fiscal_start_month;
     settings.simulations = std::min(options.simulations, settings.simulations);
     settings.currency = currency == "unknown" ? std::string() : currency;
+    settings.rates = options.rates;
     settings.train = train_options(options);
     backtest_ = backtest_json(intelligence::backtest(deals, as_of.as_of, settings), currency);
   }
