@@ -165,10 +165,6 @@ Result<std::optional<Place>> place_in(const Call& call) {
   return std::optional(place);
 }
 
-std::int64_t micros(Timestamp at) {
-  return at.time_since_epoch().count();
-}
-
 }  // namespace
 
 Result<json::value> timeline(Services& services, const Call& call) {
@@ -183,9 +179,9 @@ Result<json::value> timeline(Services& services, const Call& call) {
   std::ranges::stable_sort(entries, std::greater(), &Entry::at);
   std::size_t first = 0;
   if (from) {
-    while (first < entries.size() && micros(entries[first].at) > from->at) ++first;
+    while (first < entries.size() && entries[first].at.micros > from->at) ++first;
     for (std::size_t i = 0; i < from->given && first < entries.size(); ++i, ++first) {
-      if (micros(entries[first].at) != from->at) break;
+      if (entries[first].at.micros != from->at) break;
     }
   }
   const std::size_t end = std::min(entries.size(), first + limit);
@@ -194,7 +190,7 @@ Result<json::value> timeline(Services& services, const Call& call) {
     const auto at = entries[end - 1].at;
     const auto same = std::ranges::count(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(end),
                                          at, &Entry::at);
-    next = fmt::format("{}.{}", micros(at), same);
+    next = fmt::format("{}.{}", at.micros, same);
   }
   json::array out;
   for (auto i = first; i < end; ++i) out.push_back(std::move(entries[i].json));

@@ -279,6 +279,7 @@ export interface ImportJob {
   files: { read: number; skipped: number; failed: number; total: number };
   records: { read: number; mapped: number; deadLettered: number; quarantined: number };
   shards: Record<string, { created: number; updated: number; unchanged: number }>;
+  links: { attached: number; suggested: number };
   problems: ImportProblem[];
   problemCount: number;
   bytes: { read: number; total: number };
@@ -387,6 +388,13 @@ export interface LinkItem extends Link {
 
 export type EntryKind = 'change' | 'email' | 'message' | 'meeting' | 'event' | 'document' | 'task';
 
+export interface Moment {
+  type: string;
+  text: string;
+  speaker: string | null;
+  locator: Locator | null;
+}
+
 export interface TimelineEntry {
   at: string;
   kind: EntryKind;
@@ -398,6 +406,17 @@ export interface TimelineEntry {
   type: string | null;
   locator: Locator | null;
   link: Link | null;
+  /** Still to come, by the server's clock. */
+  future?: boolean;
+  cancelled?: boolean;
+  /** Of a call: what was said in it that bears on the deal. */
+  moments?: Moment[];
+  /** Of a task. */
+  taskKind?: string | null;
+  owner?: string | null;
+  due?: string | null;
+  dueText?: string | null;
+  status?: string | null;
   /** Of a change: what it was, what it became. */
   field?: string | null;
   from?: unknown;
@@ -408,9 +427,7 @@ export interface TimelineEntry {
 }
 
 export interface TimelinePage {
-  entries?: TimelineEntry[];
-  /** Only changes, as a server answers that knows no other sources. */
-  items?: TimelineItem[];
+  entries: TimelineEntry[];
   next?: string | null;
 }
 
@@ -436,15 +453,20 @@ export interface SearchHit {
   shardId: string;
   type: string;
   title: string;
-  at: string | null;
-  parts: TextPart[];
-  locator: Locator | null;
+  date: string | null;
   score: number;
+  /** A part of the text; what was found in it, in code points. */
+  snippet: string;
+  highlights: { start: number; end: number }[];
+  locator: Locator | null;
 }
 
 export interface SearchAnswer {
+  query: string;
   mode: string;
-  hits: SearchHit[];
+  /** Places that match; the best of them are the items. */
+  total: number;
+  items: SearchHit[];
 }
 
 export interface Shard {
