@@ -119,10 +119,10 @@ struct ContentTest : testing::Test {
   }
 
   Result<json::value> run(std::string_view operation, std::map<std::string, std::string> parameters) {
-    Call call;
-    call.parameters.add("tenant", "acme");
-    for (const auto& [name, value] : parameters) call.parameters.add(name, value);
-    return run_operation(*services, operation, call);
+    Call asked;
+    asked.parameters.add("tenant", "acme");
+    for (const auto& [name, value] : parameters) asked.parameters.add(name, value);
+    return run_operation(*services, operation, asked);
   }
   json::array entries(std::map<std::string, std::string> parameters = {}) {
     parameters["id"] = deal.str();
