@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "api/content_json.hpp"
 #include "api/impl/calls.hpp"
@@ -97,7 +98,7 @@ Result<> add_tasks(std::vector<Entry>& entries, const storage::Reader& reader, c
     made.erase("moments");
     made["kind"] = "task";
     made["type"] = type::kTask;
-    made["title"] = text;
+    made["title"] = text.substr(std::min(text.find_first_not_of("-*• "), text.size()));
     made["text"] = of.json.at("title");
     made["taskId"] = task->id.str();
     made["taskKind"] = kind;
@@ -115,8 +116,15 @@ Result<> add_tasks(std::vector<Entry>& entries, const storage::Reader& reader, c
   return {};
 }
 
-Result<> add_content(std::vector<Entry>& entries, const storage::Reader& reader, const ShardId& deal,
-                     std::string_view status, Timestamp now) {
+// An invitation's file says what its mail and its calendar entry say.
+bool is_invitation_file(const json::object& data) {
+  return get_object(data, "parent") != nullptr && string_or(data, "documentType") == "calendar";
+}
+
+// `documents` are the digests of those that are there: a copy of one tells nothing new.
+Result<> add_content(std::vector<Entry>& entries, std::set<std::string>& documents,
+                     const storage::Reader& reader, const ShardId& deal, std::string_view status,
+                     Timestamp now) {
   storage::LinkQuery query;
   query.to = deal;
   query.status = status;
@@ -126,6 +134,10 @@ Result<> add_content(std::vector<Entry>& entries, const storage::Reader& reader,
     CASTIEL_ASSIGN(const auto shard, reader.shard(link.from));
     if (!shard || shard->deleted_at) continue;
     const auto data = data_of(*shard);
+    if (shard->key.type == type::kDocument) {
+      const auto digest = string_or(data, "sha256");
+      if (is_invitation_file(data) || (!digest.empty() && !documents.insert(digest).second)) continue;
+    }
     auto shown = show(*shard, data);
     auto brief = link_brief(link);
     Entry made{shown.at, entry(shown.at, now, shard->key.type)};
@@ -142,8 +154,8 @@ Result<> add_content(std::vector<Entry>& entries, const storage::Reader& reader,
     if (!moments.empty()) o["moments"] = std::move(moments);
     if (bool_or(data, "cancelled", false)) o["cancelled"] = true;
     o["link"] = std::move(brief);
+    entries.push_back(made);
     CASTIEL_TRY(add_tasks(entries, reader, *shard, data, made));
-    entries.push_back(std::move(made));
   }
   return {};
 }
@@ -173,9 +185,10 @@ Result<json::value> timeline(Services& services, const Call& call) {
   CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
   const ShardId deal(call.parameters.string_or("id"));
   std::vector<Entry> entries;
+  std::set<std::string> documents;
   CASTIEL_TRY(add_changes(entries, services, *reader, deal));
   for (const auto* status : {"attached", "suggested"})
-    CASTIEL_TRY(add_content(entries, *reader, deal, status, services.clock.now()));
+    CASTIEL_TRY(add_content(entries, documents, *reader, deal, status, services.clock.now()));
   std::ranges::stable_sort(entries, std::greater(), &Entry::at);
   std::size_t first = 0;
   if (from) {

@@ -145,12 +145,12 @@ TEST_F(ContentTest, a_timeline_merges_changes_with_what_is_linked_newest_first) 
   const auto all = entries();
   std::string kinds;
   for (const auto& one : all) kinds += string_or(one.as_object(), "kind") + " ";
-  EXPECT_EQ(kinds, "event meeting task email document change ");
+  EXPECT_EQ(kinds, "event meeting email task document change ");
   EXPECT_TRUE(all.at(0).at("future").as_bool());
   EXPECT_TRUE(all.at(0).at("cancelled").as_bool());
   EXPECT_FALSE(all.at(1).at("future").as_bool());
-  EXPECT_EQ(all.at(3).at("people"), json::value({"Ada", "bo@big.test"}));
-  EXPECT_EQ(all.at(3).at("link").at("status"), "attached");
+  EXPECT_EQ(all.at(2).at("people"), json::value({"Ada", "bo@big.test"}));
+  EXPECT_EQ(all.at(2).at("link").at("status"), "attached");
   EXPECT_EQ(all.at(4).at("link").at("status"), "suggested");
   EXPECT_TRUE(all.at(5).at("link").is_null());
 }
@@ -165,11 +165,26 @@ TEST_F(ContentTest, an_entry_says_where_in_its_source_to_look) {
 }
 
 TEST_F(ContentTest, a_promise_is_a_task_of_the_mail_it_stands_in) {
-  const auto made = entries().at(2);
+  const auto made = entries().at(3);
   EXPECT_EQ(made.at("shardId"), text(mail));
   EXPECT_EQ(made.at("taskId"), text(task));
   EXPECT_EQ(made.at("due"), "2026-10-30");
   EXPECT_EQ(made.at("owner"), "Ada");
+}
+
+TEST_F(ContentTest, copies_of_a_document_and_files_of_invitations_are_told_once) {
+  {
+    auto tx = store->begin(kAcme, Deadline::after(clock, 10s)).value();
+    for (const char* name : {"d1", "d2"})
+      link(*tx, put(*tx, "document", name, R"({"title":"Copy","sha256":"aa","modifiedAt":"2026-10-02"})"),
+           "document", "attached");
+    link(*tx, put(*tx, "document", "m1/2", R"({"documentType":"calendar","parent":{"type":"email"}})"),
+         "document", "attached");
+    EXPECT_TRUE(tx->commit());
+  }
+  const auto all = entries();
+  EXPECT_EQ(all.size(), 7u);
+  EXPECT_EQ(std::ranges::count_if(all, [](const auto& e) { return e.at("title") == "Copy"; }), 1);
 }
 
 TEST_F(ContentTest, a_timeline_in_pages_has_each_entry_once) {

@@ -84,6 +84,15 @@ export function markPhrase(text: string, phrase: string | null | undefined): Tex
   return parts;
 }
 
+/** Text of a page whose table came out a cell a paragraph, without the empty lines between the cells. */
+export function compactText(text: string): string {
+  const lines = text.trim().split('\n');
+  const full = lines.filter((line) => line.trim() !== '');
+  const length = full.reduce((sum, line) => sum + line.length, 0);
+  const kShort = 40;
+  return lines.length - full.length > lines.length / 3 && length / full.length < kShort ? full.join('\n') : lines.join('\n');
+}
+
 /** A hit's text, cut at what was found. */
 export function hitParts(hit: Pick<SearchHit, 'snippet' | 'highlights'>): TextPart[] {
   const letters = Array.from(hit.snippet);

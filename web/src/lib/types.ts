@@ -500,6 +500,17 @@ export interface ActionItem {
   dueText?: string | null;
 }
 
+export interface TaskData {
+  title?: string | null;
+  kind?: string;
+  owner?: string | null;
+  dueDate?: string | null;
+  dueText?: string | null;
+  status?: string | null;
+  evidence?: { text?: string; segment?: number | null; start?: number | null; end?: number | null } | null;
+  source?: { type: string; externalId?: string; id?: string } | null;
+}
+
 export interface MailData {
   from?: Address | null;
   to?: Address[];
