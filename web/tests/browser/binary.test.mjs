@@ -142,7 +142,7 @@ describe('over the real program', { skip: !binary }, () => {
     await page.locator('[data-row="0"] a').first().click();
     const timeline = page.getByRole('region', { name: 'Timeline' });
     await timeline.getByRole('button', { name: /^Tasks/ }).click();
-    await timeline.getByRole('link', { name: /completed security questionnaire by Friday/ }).first().click();
+    await timeline.getByRole('link', { name: /completed security questionnaire by Friday\.$/ }).first().click();
     const spoken = page.locator('li[aria-current=true]');
     await spoken.getByText(/security questionnaire/).first().waitFor();
     assert.match(parameters(page).segment, /^\d+$/);
