@@ -52,6 +52,7 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   options.risk.silence_risk_days = static_cast<int>(settings.get(settings::kSilenceDays));
   options.risk.push_warn_days = static_cast<int>(settings.get(settings::kPushWarnDays));
   options.risk.amount_cut = settings.get(settings::kAmountCut);
+  options.mail_domains = settings.get(settings::kMailDomains);
   options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
   return options;
 }
@@ -207,9 +208,9 @@ Result<> Program::Parts::build() {
   CASTIEL_TRY(
       add_consumer(consumer_options(settings, queue::kEntityLinking, linking::LinkHandler::patterns()),
                    *links, roles.linking, settings.get(settings::kWorkersLinking)));
-  CASTIEL_TRY(add_consumer(
-      consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
-      roles.intelligence, settings.get(settings::kWorkersAnalytics)));
+  CASTIEL_TRY(
+      add_consumer(consumer_options(settings, queue::kAnalyticsRisk, intelligence::RiskHandler::patterns()),
+                   *risk, roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
   services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
                                                               .broker = *broker,

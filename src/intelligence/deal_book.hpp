@@ -30,6 +30,7 @@ struct BookOptions {
   int simulations = 2000;      // of a forecast
   int stale_days = 90;         // data without a newer change is judged at its own time
   std::vector<std::string> stage_order;
+  std::vector<std::string> mail_domains;  // of our side; empty: as its users' addresses show
   RiskOptions risk;
 };
 using OptionsOf = std::function<BookOptions(const storage::Reader&)>;

@@ -33,6 +33,8 @@ std::string_view kind_name(EvidenceKind kind) {
       return "absence";
     case EvidenceKind::cohort:
       return "cohort";
+    case EvidenceKind::content:
+      return "content";
     case EvidenceKind::field:
       break;
   }
@@ -64,6 +66,20 @@ json::object evidence_json(const Evidence& evidence) {
   result["to"] = evidence.to ? json::value(*evidence.to) : json::value(nullptr);
   result["at"] = evidence.at ? json::value(to_string(*evidence.at)) : json::value(nullptr);
   result["correlationId"] = or_null(evidence.correlation.view());
+  if (evidence.shard.empty()) return result;
+  result["shardId"] = evidence.shard.view();
+  result["type"] = evidence.type;
+  json::object place;
+  const Locator& locator = evidence.locator;
+  const auto put = [&](const char* name, const std::optional<int>& value) {
+    if (value) place[name] = *value;
+  };
+  put("segment", locator.segment);
+  put("minute", locator.minute);
+  put("start", locator.start);
+  put("end", locator.end);
+  if (evidence.type == "email" || evidence.type == "message") place["message"] = evidence.shard.view();
+  result["locator"] = std::move(place);
   return result;
 }
 

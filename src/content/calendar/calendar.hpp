@@ -33,7 +33,7 @@ struct Options {
 // {"kind":"calendar","method","events":[{"uid","sequence","status","title","description","start","end","allDay",
 //  "timeZone","organizer":{"email","name"}|null,"attendees":[{"email","name","status","role"}],"location","url",
 //  "recurrence":"FREQ=…"|null (several rules: one a line), "recurrenceDates", "exceptionDates",
-//  "recurrenceId"|null, "cancelled","busy","categories","visibility","createdAt","updatedAt"}],
+//  "recurrenceId"|null, "cancelled","busy","categories","visibility","createdAt","updatedAt","stampedAt"}],
 //  "occurrences":[{"uid","start","end"}] (with from and to), "warnings"}.
 // start and end: RFC 3339 UTC, or YYYY-MM-DD where allDay (the end exclusive), or null. Of several versions
 // of one event the one with the highest SEQUENCE, then DTSTAMP, counts. Occurrences hold overrides in place

@@ -15,8 +15,13 @@ namespace {
 constexpr Timestamp kAlways{std::numeric_limits<std::int64_t>::max()};
 constexpr int kDefaultPeriods = 6;
 
-AsOfChoice choose(std::span<const Deal> deals, std::optional<Date> day, Timestamp now, int stale_days) {
-  if (!day) return choose_as_of(newest_source_change(deals), now, stale_days);
+AsOfChoice choose(std::span<const Deal> deals, const impl::Engagements& engagements, std::optional<Date> day,
+                  Timestamp now, int stale_days) {
+  if (!day) {
+    auto newest = newest_source_change(deals);
+    if (engagements.newest) newest = std::max(newest.value_or(*engagements.newest), *engagements.newest);
+    return choose_as_of(newest, now, stale_days);
+  }
   const Timestamp end = start_of(*day + 1) - Duration(1);
   return {std::min(end, now), "asked"};
 }
@@ -29,11 +34,13 @@ TrainOptions train_options(const BookOptions& options) {
 
 }  // namespace
 
-Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOptions settings)
+Book::Book(impl::Loaded loaded, impl::Engagements linked, std::optional<Date> day, Timestamp now,
+           BookOptions settings)
     : deals(std::move(loaded.deals)),
       account_contacts(std::move(loaded.account_contacts)),
+      engagements(std::move(linked)),
       options(std::move(settings)),
-      as_of(choose(deals, day, now, options.stale_days)),
+      as_of(choose(deals, engagements, day, now, options.stale_days)),
       currency(options.currency.empty() ? main_currency(deals) : options.currency),
       model(train(deals, as_of.as_of, train_options(options))),
       peers(peer_probabilities(model, deals, as_of.as_of, kAlways)) {
@@ -61,8 +68,9 @@ Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOpti
     row.probability = prediction.value;
     if (closed) continue;
     const auto peer = peers.find(row.stage);
-    const Risk risk =
-        assess(view, model.facts(), prediction, peer == peers.end() ? -1 : peer->second, options.risk);
+    const auto talk = engagement(deal);
+    const Risk risk = assess(view, model.facts(), prediction, peer == peers.end() ? -1 : peer->second,
+                             options.risk, talk ? &*talk : nullptr);
     row.score = risk.score;
     row.level = risk.level;
   }
@@ -70,9 +78,17 @@ Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOpti
 
 Evaluation Book::evaluate(const Deal& deal) const {
   const auto people = account_contacts.find(deal.account_id);
+  const auto talk = engagement(deal);
   return intelligence::evaluate(
       model, deal, as_of.as_of, kAlways, peers, options.risk,
-      people == account_contacts.end() ? std::span<const DealContact>() : people->second);
+      people == account_contacts.end() ? std::span<const DealContact>() : people->second,
+      talk ? &*talk : nullptr);
+}
+
+std::optional<EngagementView> Book::engagement(const Deal& deal) const {
+  const auto found = engagements.of_deal.find(deal.id.str());
+  if (found == engagements.of_deal.end()) return std::nullopt;
+  return view_engagement(found->second, engagements.facts, deal.contacts, as_of.as_of, kAlways);
 }
 
 const Deal* Book::find(const ShardId& id) const {
