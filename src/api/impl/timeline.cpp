@@ -34,10 +34,26 @@ json::object entry(Timestamp at, Timestamp now, std::string_view kind) {
           {"link", nullptr},         {"future", at > now}};
 }
 
+// Owners are changed by their id in the source; people know their names.
+Result<> name_owners(const storage::Reader& reader, std::string_view integration, json::object& change) {
+  for (const char* side : {"from", "to"}) {
+    const auto id = string_or(change, side);
+    if (id.empty()) continue;
+    CASTIEL_ASSIGN(const auto user,
+                   reader.shard(model::ShardKey{std::string(type::kUser), std::string(integration), id}));
+    if (!user) continue;
+    const auto name = show(*user, data_of(*user)).title;
+    if (!name.empty()) change[side] = name;
+  }
+  return {};
+}
+
 Result<> add_changes(std::vector<Entry>& entries, Services& services, const storage::Reader& reader,
                      const ShardId& deal) {
   CASTIEL_ASSIGN(auto changes, services.deals.timeline(reader, deal, {}, kMaxChanges));
   const auto now = services.clock.now();
+  CASTIEL_ASSIGN(const auto shard, reader.shard(deal));
+  const std::string integration = shard ? shard->key.integration : "";
   for (auto& item : changes.at("items").get_array()) {
     auto& change = item.get_object();
     const auto at = parse_timestamp(string_or(change, "at"));
@@ -49,6 +65,12 @@ Result<> add_changes(std::vector<Entry>& entries, Services& services, const stor
       if (to == "won" || to == "lost") kind = to;
     }
     made["type"] = kind;
+    if (kind == "owner") {
+      CASTIEL_TRY(name_owners(reader, integration, change));
+      const auto from = string_or(change, "from"), to = string_or(change, "to");
+      if (!from.empty() && !to.empty())
+        change["title"] = fmt::format("Owner changed from {} to {}", from, to);
+    }
     change.erase("kind");
     change.erase("at");
     for (auto& member : change) made[member.key()] = std::move(member.value());
@@ -116,9 +138,10 @@ Result<> add_tasks(std::vector<Entry>& entries, const storage::Reader& reader, c
   return {};
 }
 
-// An invitation's file says what its mail and its calendar entry say.
-bool is_invitation_file(const json::object& data) {
-  return get_object(data, "parent") != nullptr && string_or(data, "documentType") == "calendar";
+// An invitation's file and the nameless parts of a bounce say what their mail says.
+bool is_part_of_mail(const json::object& data) {
+  return get_object(data, "parent") != nullptr &&
+         (string_or(data, "documentType") == "calendar" || string_or(data, "title").empty());
 }
 
 // `documents` are the digests of those that are there: a copy of one tells nothing new.
@@ -136,7 +159,7 @@ Result<> add_content(std::vector<Entry>& entries, std::set<std::string>& documen
     const auto data = data_of(*shard);
     if (shard->key.type == type::kDocument) {
       const auto digest = string_or(data, "sha256");
-      if (is_invitation_file(data) || (!digest.empty() && !documents.insert(digest).second)) continue;
+      if (is_part_of_mail(data) || (!digest.empty() && !documents.insert(digest).second)) continue;
     }
     auto shown = show(*shard, data);
     auto brief = link_brief(link);

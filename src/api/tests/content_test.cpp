@@ -187,6 +187,25 @@ TEST_F(ContentTest, copies_of_a_document_and_files_of_invitations_are_told_once)
   EXPECT_EQ(std::ranges::count_if(all, [](const auto& e) { return e.at("title") == "Copy"; }), 1);
 }
 
+TEST_F(ContentTest, a_new_owner_has_a_name) {
+  {
+    auto tx = store->begin(kAcme, Deadline::after(clock, 10s)).value();
+    put(*tx, "user", "005A", R"({"name":"Kim Lee"})");
+    model::FieldChange change;
+    change.shard = {"opportunity", "files", "O1"};
+    change.field = "ownerId";
+    change.old_value = "005X";
+    change.new_value = "005A";
+    change.effective_at = change.recorded_at = clock.now();
+    EXPECT_TRUE(tx->add_changes({&change, 1}));
+    EXPECT_TRUE(tx->commit());
+  }
+  const auto owner = entries().at(1);
+  EXPECT_EQ(owner.at("type"), "owner");
+  EXPECT_EQ(owner.at("from"), "005X");
+  EXPECT_EQ(owner.at("to"), "Kim Lee");
+}
+
 TEST_F(ContentTest, a_timeline_in_pages_has_each_entry_once) {
   json::array together;
   std::string cursor;

@@ -20,6 +20,7 @@ export function locatorText(locator: Locator | null | undefined): string {
   if (has(locator.page)) return `page ${locator.page}`;
   if (has(locator.slide)) return `slide ${locator.slide}`;
   if (has(locator.sheet)) return `sheet ${locator.sheet}`;
+  if (has(locator.minute) && Number.isInteger(locator.minute)) return `minute ${locator.minute}`;
   if (has(locator.minute)) return `at ${offsetText(locator.minute * 60)}`;
   if (has(locator.segment)) return `line ${locator.segment + 1}`;
   return '';

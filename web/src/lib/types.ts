@@ -153,7 +153,8 @@ export interface Evidence {
   to?: unknown;
   at?: string | null;
   correlationId?: string | null;
-  /** The mail, call, document … it was read in, and where in it. */
+  /** The mail, call, document … it was read in, of which type that is, and where in it. */
+  type?: string | null;
   shardId?: string | null;
   locator?: Locator | null;
 }

@@ -152,6 +152,18 @@ describe('over the real program', { skip: !binary }, () => {
     await done();
   });
 
+  test('the evidence of a risk leads to the words it was read in', async () => {
+    const { page, done } = await browser.visit('/deals?tenant=demo&q=Dayton');
+    await page.locator('[data-row="0"] a').first().click();
+    const risk = page.getByRole('region', { name: 'Risk' });
+    await risk.getByRole('link', { name: /security questionnaire by Friday\."$/ }).first().click();
+    await page.locator('li[aria-current=true] mark').first().waitFor();
+    await page.goBack();
+    await risk.getByRole('link', { name: /Where is the questionnaire/ }).first().click();
+    await page.getByRole('region', { name: 'Message' }).locator('mark', { hasText: 'Where is the questionnaire?' }).waitFor();
+    await done();
+  });
+
   test('the keyboard approves a link, and the deal shows it attached', async () => {
     const all = (await api('/links?tenant=demo&status=suggested&limit=100')).items;
     const index = all.findIndex((link) => link.to.type === 'opportunity');
