@@ -193,10 +193,18 @@ json::object schemas() {
       "A stored entity", {"tenant", "type", "id", "externalId", "integration", "version", "data", "source",
                           "correlationId", "createdAt", "updatedAt", "deletedAt"});
   all["ShardList"] = list_schema(reference("Shard"));
-  all["Link"] =
-      object_schema("A link from content to an account, contact or opportunity",
-                    {"id", "sourceType", "sourceId", "targetType", "targetId", "strategy", "confidence",
-                     "status", "reason", "evidence", "createdBy", "createdAt", "lastVerifiedAt"});
+  all["Link"] = object_schema(
+      "A link from content to an account, contact or opportunity",
+      {"id", "sourceType", "sourceId", "targetType", "targetId", "strategy", "confidence", "status", "reason",
+       "evidence", "createdBy", "createdAt", "lastVerifiedAt", "from", "to"});
+  all["Timeline"] = object_schema("Entries of kind change, email, message, meeting, event, document or task",
+                                  {"entries", "next"});
+  all["Timeline"].get_object()["properties"] =
+      json::object{{"entries",
+                    {{"type", "array"},
+                     {"items", object_schema("An entry", {"at", "kind", "title", "text", "people", "shardId",
+                                                          "type", "locator", "link", "future"})}}},
+                   {"next", {{"type", {"string", "null"}}}}};
   all["SearchAnswer"] = object_schema("What was found", {"query", "mode", "total", "items"});
   all["Import"] = object_schema(
       "An import", {"correlationId", "tenant", "status", "startedAt", "files", "records", "problems"});

@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "api/content_json.hpp"
+
 namespace castiel::api {
 namespace {
 
@@ -45,6 +47,7 @@ Result<json::object> shard_json(const storage::Reader& reader, const model::Shar
   json::object data;
   if (auto* object = parsed.if_object()) data = std::move(*object);
   CASTIEL_TRY(add_relations(reader, shard.id, data));
+  CASTIEL_TRY(add_linked_ids(reader, shard, data));
   json::object source{{"text", shard.source}};
   if (const auto origin = parse_json(shard.origin); origin && origin->is_object()) {
     for (const auto& member : origin->get_object()) source[member.key()] = member.value();

@@ -10,6 +10,7 @@ namespace castiel::api {
 // {"tenant","type","id","externalId","integration","version","data","source","correlationId","createdAt","updatedAt",
 // "deletedAt"}. `data` also has the relations: `<role>Id` is the shard a relation resolves to and
 // `<role>Name` its name; what the source wrote is `<role>ExternalId`, or `<role>Name` where it wrote a name.
+// Content has linkedOpportunities, linkedAccounts and linkedContacts: the ids of what it is attached to.
 // `source` is {"text", …origin}.
 Result<json::object> shard_json(const storage::Reader& reader, const model::Shard& shard);
 // {"field","from","to","effectiveAt","recordedAt","origin","actor","correlationId"}

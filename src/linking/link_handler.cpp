@@ -295,8 +295,15 @@ Result<> LinkPlan::apply(messaging::Step& step) {
       return conditional("version_conflict", "links of the same thread changed meanwhile");
   }
   std::map<const Event*, std::vector<LinkChange>> changes;
+  // By how many links of each status there are more: what one page links, a later one may link otherwise.
+  std::map<const Event*, std::pair<std::int64_t, std::int64_t>> more;
   for (const auto& item : items_) {
     const auto& content = item->content;
+    auto& [attached, suggested] = more[item->cause];
+    const auto tally = [&](std::string_view before, std::string_view now) {
+      attached += (now == "attached") - (before == "attached");
+      suggested += (now == "suggested") - (before == "suggested");
+    };
     std::map<ShardId, Link> before;
     for (const char* status : {"", "ignored"}) {
       storage::LinkQuery query;
@@ -320,6 +327,7 @@ Result<> LinkPlan::apply(messaging::Step& step) {
         continue;
       }
       puts.push_back(link);
+      tally(fresh ? "" : old->second.status, link.status);
       list.push_back({link, fresh ? "" : old->second.status, &content, direction});
       if (link.status == "attached" && (fresh || old->second.status != "attached")) ++attached_;
       if (link.status == "suggested" && (fresh || old->second.status != "suggested")) ++suggested_;
@@ -328,6 +336,7 @@ Result<> LinkPlan::apply(messaging::Step& step) {
     for (auto gone : item->gone) {
       CASTIEL_TRY(tx.drop_link(gone.id));
       const auto status = gone.status;
+      tally(status, "");
       gone.status = "ignored";
       list.push_back({std::move(gone), status, &content, direction});
     }
@@ -335,14 +344,8 @@ Result<> LinkPlan::apply(messaging::Step& step) {
     CASTIEL_TRY(tx.put_interactions(content.id, item->interactions));
   }
   for (const auto& [cause, list] : changes) {
-    std::int64_t attached = 0, suggested = 0;
-    for (const auto& change : list) {
-      attached +=
-          change.link.status == "attached" && change.before != "attached" && change.before != "ignored";
-      suggested += change.link.status == "suggested" && change.before != "suggested";
-    }
-    CASTIEL_TRY(step.count(*cause, "links:attached", attached));
-    CASTIEL_TRY(step.count(*cause, "links:suggested", suggested));
+    CASTIEL_TRY(step.count(*cause, "links:attached", more[cause].first));
+    CASTIEL_TRY(step.count(*cause, "links:suggested", more[cause].second));
     CASTIEL_TRY(write_effects(tx, list, *ids_, step.now(), cause->correlation,
                               [&](messaging::Publication p) { return step.publish(*cause, std::move(p)); }));
   }

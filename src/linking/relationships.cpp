@@ -61,8 +61,9 @@ namespace {
 
 class People {
  public:
-  People(const storage::Reader& reader, Timestamp now, const StrengthWeights& weights)
-      : reader_(&reader), now_(now), weights_(&weights) {}
+  People(const storage::Reader& reader, Timestamp now, const StrengthWeights& weights,
+         const tenancy::OwnPeople* own)
+      : reader_(&reader), now_(now), weights_(&weights), own_(own) {}
 
   Result<> add_roles(const ShardId& deal) {
     CASTIEL_ASSIGN(const auto own, reader_->relations_from(deal));
@@ -95,8 +96,8 @@ class People {
       for (const auto& print : prints) {
         if (print.kind != footprint::kPerson) continue;
         CASTIEL_ASSIGN(const auto contacts, reader_->aliases("contact:email", print.key));
-        if (contacts.empty()) {
-          ++strangers_[print.key];
+        if (contacts.empty() || (own_ != nullptr && own_->is_own(print.key))) {
+          unknown_[print.key].push_back(link.from);
           continue;
         }
         CASTIEL_TRY(contact(contacts.front().shard, ""));
@@ -114,15 +115,22 @@ class People {
       }
       out.push_back(std::move(person));
     }
-    for (const auto& [email, n] : strangers_) {
-      CASTIEL_ASSIGN(auto ties, reader_->interactions(email, kMaxInteractions));
+    for (const auto& [email, content] : unknown_) {
+      if (own_ != nullptr && own_->is_own(email)) continue;
+      CASTIEL_ASSIGN(const auto s, strength(email));
       // Our own side has no interactions with itself.
+      if (s.first) CASTIEL_TRY(add(out, email, content, s));
+    }
+    for (const auto& [email, content] : unknown_) {
+      if (own_ == nullptr || !own_->is_own(email)) continue;
+      std::vector<storage::Interaction> ties;
+      for (const auto& id : content) {
+        if (const auto it = met_.find(id); it != met_.end()) ties.push_back(it->second);
+      }
+      // Who only heard of the deal from a colleague has no tie to its people.
       if (ties.empty()) continue;
-      DealPerson person;
-      person.email = email;
-      person.mentions = n;
-      person.strength = strength_of(ties, now_, *weights_);
-      out.push_back(std::move(person));
+      CASTIEL_TRY(add(out, email, content, strength_of(ties, now_, *weights_)));
+      out.back().own = true;
     }
     std::ranges::stable_sort(out, [](const DealPerson& a, const DealPerson& b) {
       return a.strength.score != b.strength.score ? a.strength.score > b.strength.score : a.email < b.email;
@@ -133,7 +141,36 @@ class People {
  private:
   Result<Strength> strength(const std::string& email) {
     CASTIEL_ASSIGN(const auto ties, reader_->interactions(email, kMaxInteractions));
+    for (const auto& tie : ties) met_.try_emplace(tie.shard, tie);
     return strength_of(ties, now_, *weights_);
+  }
+
+  // Somebody whom the CRM does not have as a contact.
+  Result<> add(std::vector<DealPerson>& out, const std::string& email, const std::vector<ShardId>& content,
+               const Strength& strength) const {
+    DealPerson person;
+    person.email = email;
+    person.mentions = static_cast<std::int64_t>(content.size());
+    person.strength = strength;
+    CASTIEL_ASSIGN(const auto users, reader_->aliases("user:email", email));
+    if (!users.empty()) {
+      CASTIEL_ASSIGN(const auto user, reader_->shard(users.front().shard));
+      const auto data = user ? parse_json(user->data) : parse_json("{}");
+      if (data && data->is_object()) {
+        person.name = string_or(data->get_object(), "name");
+        person.title = string_or(data->get_object(), "title");
+      }
+    }
+    if (person.name.empty() && !content.empty()) {
+      CASTIEL_ASSIGN(const auto shard, reader_->shard(content.front()));
+      const auto read = shard ? read_content(*shard) : std::nullopt;
+      if (read) {
+        const auto it = std::ranges::find(read->people, email, &Person::email);
+        if (it != read->people.end()) person.name = it->name;
+      }
+    }
+    out.push_back(std::move(person));
+    return {};
   }
 
   Result<> contact(const ShardId& id, const std::string& role) {
@@ -161,14 +198,17 @@ class People {
   Timestamp now_;
   const StrengthWeights* weights_;
   std::map<ShardId, DealPerson> people_;
-  std::map<std::string, std::int64_t> strangers_;
+  const tenancy::OwnPeople* own_;
+  std::map<std::string, std::vector<ShardId>> unknown_;  // address: the deal's content with it
+  std::map<ShardId, storage::Interaction> met_;          // one of each content somebody outside took part in
 };
 
 }  // namespace
 
 Result<std::vector<DealPerson>> people_of_deal(const storage::Reader& reader, const ShardId& deal,
-                                               Timestamp now, const StrengthWeights& weights) {
-  People people(reader, now, weights);
+                                               Timestamp now, const StrengthWeights& weights,
+                                               const tenancy::OwnPeople* own) {
+  People people(reader, now, weights, own);
   CASTIEL_TRY(people.add_roles(deal));
   CASTIEL_TRY(people.add_content(deal));
   return people.take();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "storage/store.hpp"
+#include "tenancy/own_people.hpp"
 
 namespace castiel::linking {
 
@@ -41,6 +42,7 @@ struct DealPerson {
   std::string title;
   std::string role;           // in the deal, where the CRM says so
   std::string account;        // id
+  bool own = false;           // of our side: the strength is of the tie to the deal's people
   std::int64_t mentions = 0;  // attached content of the deal in which the person takes part
   Strength strength;
 };
@@ -48,8 +50,10 @@ struct DealPerson {
 inline constexpr std::size_t kMaxInteractions = 5'000;  // of a person, the newest
 inline constexpr std::size_t kMaxDealContent = 2'000;   // of a deal that is looked through for people
 
-// Contacts with a role, contacts and strangers in the content attached to the deal; strongest first.
+// Contacts with a role, contacts and strangers in the content attached to the deal; strongest first. With
+// `own` also who of our side wrote to them or met them about the deal.
 Result<std::vector<DealPerson>> people_of_deal(const storage::Reader& reader, const ShardId& deal,
-                                               Timestamp now, const StrengthWeights& weights = {});
+                                               Timestamp now, const StrengthWeights& weights = {},
+                                               const tenancy::OwnPeople* own = nullptr);
 
 }  // namespace castiel::linking

@@ -110,6 +110,7 @@ Result<json::object> import_status(const storage::Reader& reader, const Correlat
                             {"total", int_or(detail, "filesTotal", 0)}};
   o["records"] = records_json(c);
   o["shards"] = shards_json(c);
+  o["links"] = json::object{{"attached", c.attached}, {"suggested", c.suggested}};
   o["problems"] = problems_json(problems);
   o["problemCount"] = c.problems;
   o["bytes"] = json::object{{"read", c.bytes}, {"total", total}};

@@ -65,7 +65,7 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
   }
 
   const emptyAnswers = {
-    overview: () => emptyOverview('empty'), deals: () => page([]), imports: () => page([]), dlq: () => page([]), links: () => page([]), search: () => ({ mode: 'hybrid', hits: [] }),
+    overview: () => emptyOverview('empty'), deals: () => page([]), imports: () => page([]), dlq: () => page([]), links: () => page([]), search: () => ({ query: 'zzz', mode: 'keyword', total: 0, items: [] }),
     forecast: (rest) => (rest ? { items: [], coverage: null, n: 0, brier: null, baseRateBrier: null, note: '' } : { asOf: '2026-01-05', asOfReason: 'now', currency: 'unknown', simulations: 0, items: [], quality: null }),
   };
 
@@ -152,7 +152,7 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
         return decided ? json(response, 200, decided) : problem(response, 400, 'Not possible', 'Name a deal the source belongs to.', 'target_unknown');
       });
     }
-    if (area === 'search') return json(response, 200, { mode: query.get('mode') ?? 'hybrid', hits: world.sources.search(query.get('q') ?? '', Number(query.get('limit') ?? 50)) });
+    if (area === 'search') return json(response, 200, world.sources.search(query.get('q') ?? '', Number(query.get('limit') ?? 50)));
     if (area === 'trace') return json(response, 200, first === world.trace.correlationId || first === 'imp-2017112010-99d1' ? { ...world.trace, correlationId: first } : { correlationId: first, items: [], ledger: [] });
     return problem(response, 404, 'No such route', url.pathname, 'route_unknown');
   }

@@ -178,6 +178,7 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
   const importDone = {
     correlationId: correlation, tenant, status: 'done', startedAt: '2017-11-20T09:02:11Z', finishedAt: '2017-11-20T09:02:14Z', paths: ['examples/workspace'],
     files: { read: 4, skipped: 1, failed: 0, total: 5 }, records: { read: 8942, mapped: 8930, deadLettered: 3, quarantined: 9 },
+    links: { attached: 64, suggested: 5 },
     shards: { account: { created: 85, updated: 0, unchanged: 0 }, contact: { created: 45, updated: 0, unchanged: 0 }, opportunity: { created: 8788, updated: 12, unchanged: 0 } },
     problems: [
       { file: 'opportunities.csv', line: 418, code: 'date_not_readable', message: 'Close date "32/11/2017" is not a date; the deal was kept without one.' },
@@ -196,6 +197,7 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
   const importRunning = (share) => ({
     ...importDone, correlationId: 'imp-2017112010-99d1', status: share >= 1 ? 'done' : 'running', startedAt: '2017-11-20T10:15:00Z', finishedAt: share >= 1 ? '2017-11-20T10:15:09Z' : null, paths: ['exports/2017-11-20', 'exports/contacts.jsonl'],
     files: { read: Math.floor(share * 5), skipped: 0, failed: 0, total: 5 }, records: { read: Math.round(share * 52_000), mapped: Math.round(share * 51_990), deadLettered: 0, quarantined: 0 },
+    links: { attached: 0, suggested: 0 },
     shards: share > 0.1 ? { opportunity: { created: Math.round(share * 200), updated: Math.round(share * 900), unchanged: Math.round(share * 50_000) } } : {},
     problems: [], problemCount: 0, bytes: { read: Math.round(share * 9_120_000), total: 9_120_000 }, rate: 5800, remaining: (1 - share) * 9, understood: share > 0.2 ? importDone.understood.slice(0, 2) : [],
   });

@@ -70,7 +70,7 @@ export function makeSources(deals, { asOf, tenant, detail }) {
       attendees: [{ ...them, status: 'accepted', role: 'required' }, { name: second.name, email: second.email, status: 'needs-action', role: 'optional' }],
     });
     const shards = [offer, deck, sheet, mail, reply, call, chat, event];
-    const entry = (one, title, text, people, extra = {}) => ({ at: one.data.sentAt ?? one.data.startTime ?? one.data.modifiedAt, kind: one.type, title, text, people, shardId: one.id, type: one.type, locator: null, link: (({ to, ...link }) => link)(one.links[0]), ...extra });
+    const entry = (one, title, text, people, extra = {}) => ({ at: one.data.sentAt ?? one.data.startTime ?? one.data.modifiedAt, kind: one.type, title, text, people, shardId: one.id, type: one.type, locator: null, link: (({ to, ...link }) => link)(one.links[0]), future: Date.parse(one.data.sentAt ?? one.data.startTime ?? one.data.modifiedAt) > Date.now(), ...extra });
     const entries = [
       entry(offer, offer.data.title, 'Scope and time plan.', [us.name], { locator: { page: 2 } }),
       entry(deck, deck.data.title, 'Kick-off', [us.name]), entry(sheet, 'Price sheet', 'Total 12000', []),
@@ -110,7 +110,7 @@ export function makeSources(deals, { asOf, tenant, detail }) {
     if (what === 'approve') link.status = 'attached';
     else if (what === 'reject') link.status = 'rejected';
     else if (what === 'retarget') {
-      const deal = deals.find((one) => one.id === body?.to);
+      const deal = deals.find((one) => one.id === body?.target);
       if (!deal) return null;
       Object.assign(link, { status: 'attached', strategy: 'user', to: { id: deal.id, type: 'opportunity', name: deal.name } });
     } else return null;
@@ -125,11 +125,11 @@ export function makeSources(deals, { asOf, tenant, detail }) {
         for (const [text, locator] of places) {
           const at = text.toLowerCase().indexOf(q.toLowerCase());
           if (at < 0) continue;
-          hits.push({ shardId: one.id, type: one.type, title: one.data.title ?? one.data.subject ?? `#${one.data.channel.name}`, at: one.data.sentAt ?? one.data.startTime ?? one.data.modifiedAt, parts: [{ text: text.slice(0, at), mark: false }, { text: text.slice(at, at + q.length), mark: true }, { text: text.slice(at + q.length), mark: false }].filter((part) => part.text), locator, score: 1 / (1 + hits.length) });
+          hits.push({ shardId: one.id, type: one.type, title: one.data.title ?? one.data.subject ?? `#${one.data.channel.name}`, date: one.data.sentAt ?? one.data.startTime ?? one.data.modifiedAt, snippet: text, highlights: [{ start: at, end: at + q.length }], locator, score: 1 / (1 + hits.length) });
         }
       }
     }
-    return hits.slice(0, limit);
+    return { query: q, mode: 'keyword', total: hits.length, items: hits.slice(0, limit) };
   }
 
   return { of, find, links, decide, search };

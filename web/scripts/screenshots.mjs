@@ -31,6 +31,8 @@ const pages = {
   deals: '/deals',
   ...(deal && { deal: `/deals/${deal.id}` }),
   ...(server && deal && { source_mail: `/source/${deal.id}-reply?mark=budget`, source_call: `/source/${deal.id}-call?segment=5`, source_document: `/source/${deal.id}-offer?page=2`, source_chat: `/source/${deal.id}-chat`, source_event: `/source/${deal.id}-event`, search: '/search?q=price' }),
+  ...(!server && Object.fromEntries((await Promise.all(['email', 'message', 'meeting', 'document', 'event'].map(async (type) => [`source_${type}`, await first(`/shards?type=${type}&limit=1`)]))).filter(([, shard]) => shard).map(([name, shard]) => [name, `/source/${shard.id}`]))),
+  ...(!server && { search: '/search?q=price' }),
   forecast: '/forecast',
   review: '/review',
   imports: '/imports',

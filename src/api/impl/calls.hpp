@@ -40,6 +40,9 @@ Result<> audit(storage::Transaction& tx, Services& services, const Call& call, s
 // The queues' list, for GET /queues and the live feed.
 Result<json::object> queues_json(Services& services);
 
+// GET /deals/{id}/timeline
+Result<json::value> timeline(Services& services, const Call& call);
+
 // The operations by subject; operations.cpp joins them into the table.
 std::vector<Operation> tenant_operations();
 std::vector<Operation> deal_operations();

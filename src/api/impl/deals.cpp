@@ -66,12 +66,6 @@ Result<json::value> deal(Services& services, const Call& call) {
   return services.deals.deal(*reader, ShardId(id_of(call)), day);
 }
 
-Result<json::value> timeline(Services& services, const Call& call) {
-  CASTIEL_ASSIGN(const auto limit, limit_of(call));
-  CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
-  return services.deals.timeline(*reader, ShardId(id_of(call)), call.parameters.string_or("cursor"), limit);
-}
-
 Result<json::value> forecast(Services& services, const Call& call) {
   intelligence::ForecastQuery query;
   CASTIEL_ASSIGN(query.as_of, as_of(call));
@@ -136,11 +130,11 @@ std::vector<Operation> deal_operations() {
       {"deals.timeline",
        "GET",
        "/api/v1/deals/{id}/timeline",
-       "What happened to a deal, newest first",
+       "What happened to a deal and what was said and written about it, newest first",
        "deals",
        {tenant_parameter(), limit_parameter(), cursor_parameter()},
        timeline,
-       "List"},
+       "Timeline"},
       {"forecast",
        "GET",
        "/api/v1/forecast",

@@ -4,49 +4,34 @@
 
 #include <cmath>
 
+#include "api/content_json.hpp"
 #include "api/impl/calls.hpp"
 #include "linking/relationships.hpp"
 #include "linking/review.hpp"
+#include "model/entity.hpp"
 #include "search/query.hpp"
 
 namespace castiel::api::impl {
 namespace {
 
-std::string name_of(const model::Shard& shard) {
-  const auto parsed = parse_json(shard.data);
-  if (!parsed || !parsed->is_object()) return {};
-  const auto& data = parsed->get_object();
-  for (const char* member : {"name", "subject", "title", "email"}) {
-    if (auto text = string_or(data, member); !text.empty()) return text;
-  }
-  return string_or(data, "firstName") + " " + string_or(data, "lastName");
-}
-
 Result<json::object> link_json(const storage::Reader& reader, const storage::Link& link) {
-  const auto evidence = parse_json(link.evidence);
-  json::object out{
-      {"tenant", reader.tenant().str()},
-      {"id", link.id},
-      {"sourceType", link.from_type},
-      {"sourceId", link.from.str()},
-      {"targetType", link.to_type},
-      {"targetId", link.to.str()},
-      {"strategy", link.strategy},
-      {"confidence", link.confidence},
-      {"status", link.status},
-      {"reason", link.reason},
-      {"evidence", evidence ? *evidence : json::value(json::array())},
-      {"createdBy", link.created_by},
-      {"createdAt", to_string(link.created_at)},
-      {"lastVerifiedAt", to_string(link.last_verified_at)},
-      {"decidedBy", link.decided_by.empty() ? json::value(nullptr) : json::value(link.decided_by)},
-      {"correlationId", link.correlation.str()}};
-  for (const auto& [side, id] : {std::pair{"source", link.from}, {"target", link.to}}) {
-    CASTIEL_ASSIGN(const auto shard, reader.shard(id));
-    out[fmt::format("{}Name", side)] = shard ? json::value(name_of(*shard)) : json::value(nullptr);
-    out[fmt::format("{}ExternalId", side)] =
-        shard ? json::value(shard->key.external_id) : json::value(nullptr);
-  }
+  json::object out{{"tenant", reader.tenant().str()},
+                   {"sourceType", link.from_type},
+                   {"sourceId", link.from.str()},
+                   {"targetType", link.to_type},
+                   {"targetId", link.to.str()}};
+  for (auto& member : link_brief(link)) out[member.key()] = member.value();
+  out["createdBy"] = link.created_by;
+  out["createdAt"] = to_string(link.created_at);
+  out["lastVerifiedAt"] = to_string(link.last_verified_at);
+  out["decidedBy"] = link.decided_by.empty() ? json::value(nullptr) : json::value(link.decided_by);
+  out["correlationId"] = link.correlation.str();
+  CASTIEL_ASSIGN(auto from, link_source(reader, link));
+  CASTIEL_ASSIGN(auto to, link_target(reader, link));
+  out["sourceName"] = from.at("title");
+  out["targetName"] = to.at("name");
+  out["from"] = std::move(from);
+  out["to"] = std::move(to);
   return out;
 }
 
@@ -124,28 +109,33 @@ Result<json::value> people(Services& services, const Call& call) {
   CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
   const ShardId deal(call.parameters.string_or("id"));
   CASTIEL_ASSIGN(const auto shard, reader->shard(deal));
-  if (!shard || shard->key.type != "opportunity")
+  if (!shard || shard->key.type != model::type::kOpportunity)
     return permanent("not_found", fmt::format("there is no deal {}", deal.str()));
-  CASTIEL_ASSIGN(const auto found, linking::people_of_deal(*reader, deal, now));
+  std::vector<std::string> domains;
+  if (services.mail_domains) domains = services.mail_domains(*reader);
+  CASTIEL_ASSIGN(const auto own, tenancy::OwnPeople::load(*reader, domains));
+  CASTIEL_ASSIGN(const auto found, linking::people_of_deal(*reader, deal, now, {}, &own));
   json::array items;
   for (const auto& p : found) {
     const auto& s = p.strength;
     items.push_back({{"contactId", or_null(p.contact.str())},
                      {"name", or_null(p.name)},
                      {"email", or_null(p.email)},
+                     {"side", p.own ? "own" : "customer"},
                      {"title", or_null(p.title)},
                      {"role", or_null(p.role)},
                      {"accountId", or_null(p.account)},
                      {"content", p.mentions},
                      {"strength", std::round(s.score * 10) / 10},
                      {"oneWay", s.one_way},
+                     {"count", s.inbound + s.outbound + s.meetings},
                      {"inbound", s.inbound},
                      {"outbound", s.outbound},
                      {"meetings", s.meetings},
-                     {"firstAt", or_null(s.first)},
-                     {"lastAt", or_null(s.last)},
-                     {"lastInboundAt", or_null(s.last_inbound)},
-                     {"lastOutboundAt", or_null(s.last_outbound)}});
+                     {"first", or_null(s.first)},
+                     {"last", or_null(s.last)},
+                     {"lastInbound", or_null(s.last_inbound)},
+                     {"lastOutbound", or_null(s.last_outbound)}});
   }
   return page(std::move(items));
 }
@@ -210,7 +200,7 @@ std::vector<Operation> link_operations() {
       {"people",
        "GET",
        "/api/v1/deals/{id}/people",
-       "Who has to do with a deal, strongest tie first",
+       "Who has to do with a deal, the customer's people and our own, strongest tie first",
        "deals",
        {tenant_parameter(), as_of_parameter()},
        people,

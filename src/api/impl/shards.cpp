@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "api/content_json.hpp"
 #include "api/impl/calls.hpp"
 #include "api/shard_json.hpp"
+#include "linking/content.hpp"
 
 namespace castiel::api::impl {
 namespace {
@@ -50,7 +52,12 @@ Result<model::Shard> find(const storage::Reader& reader, const Call& call) {
 Result<json::value> shard(Services& services, const Call& call) {
   CASTIEL_ASSIGN(const auto reader, reader_of(services, call));
   CASTIEL_ASSIGN(const auto found, find(*reader, call));
-  return shard_json(*reader, found);
+  CASTIEL_ASSIGN(auto out, shard_json(*reader, found));
+  if (linking::is_content_type(found.key.type)) {
+    CASTIEL_ASSIGN(out["links"], links_of(*reader, found.id));
+    CASTIEL_ASSIGN(out["thread"], thread_of(*reader, found, out.at("data").get_object()));
+  }
+  return out;
 }
 
 Result<json::value> history(Services& services, const Call& call) {
@@ -79,7 +86,7 @@ std::vector<Operation> shard_operations() {
        "Stored entities, oldest first",
        "shards",
        {tenant_parameter(),
-        text_parameter("type", "account, contact, opportunity, product, user, contact_role"),
+        text_parameter("type", "account, contact, opportunity, email, message, document, meeting, event, …"),
         text_parameter("integration", "Only from this source"), deleted, limit_parameter(),
         cursor_parameter()},
        shards,
@@ -87,7 +94,7 @@ std::vector<Operation> shard_operations() {
       {"shards.get",
        "GET",
        "/api/v1/shards/{id}",
-       "One stored entity",
+       "One stored entity; of a mail, call or document also what it is linked to and its conversation",
        "shards",
        {tenant_parameter()},
        shard,

@@ -310,7 +310,8 @@ TEST_F(ApiTest, shows_a_deal_its_timeline_and_the_overview) {
   EXPECT_EQ(one.at("source").at("file"), "deals.csv");
   EXPECT_EQ(bad("/api/v1/deals/nothing?tenant=acme"), problem(404, "not_found"));
   const auto timeline = good("/api/v1/deals/" + deal.str() + "/timeline?tenant=acme");
-  EXPECT_EQ(timeline.at("items").at(0).at("kind"), "stage");
+  EXPECT_EQ(timeline.at("entries").at(0).at("kind"), "change");
+  EXPECT_EQ(timeline.at("entries").at(0).at("type"), "stage");
   const auto overview = good("/api/v1/overview?tenant=acme");
   EXPECT_EQ(overview.at("pipeline").at("open"), 2);
   EXPECT_EQ(overview.at("system").at("status"), "ok");

@@ -92,6 +92,10 @@ void print_summary(const json::object& s) {
     fmt::print("  {:<14} {:>8} created {:>8} updated {:>8} unchanged\n", std::string_view(type),
                int_or(c, "created", 0), int_or(c, "updated", 0), int_or(c, "unchanged", 0));
   }
+  if (const auto* links = get_object(s, "links")) {
+    fmt::print("  links: {} attached, {} suggested\n", int_or(*links, "attached", 0),
+               int_or(*links, "suggested", 0));
+  }
   if (const auto* resolved = get_array(s, "resolved"); resolved != nullptr && !resolved->empty()) {
     fmt::print("Names understood in another spelling:\n");
     for (const auto& item : *resolved)

@@ -418,6 +418,17 @@ TEST_F(LinkingTest, people_of_a_deal_have_their_ties_and_strangers_are_found) {
   EXPECT_FALSE(people[0].strength.one_way);
   EXPECT_EQ(people[1].email, "new@northwind.test");
   EXPECT_TRUE(people[1].strength.one_way);
+
+  const auto own = tenancy::OwnPeople::load(*reader(), {}).value();
+  const auto both = people_of_deal(*reader(), id("opportunity/006000000A1"), clock.now(), {}, &own).value();
+  ASSERT_EQ(both.size(), 3u);
+  const auto kim = std::ranges::find(both, "kim@example.test", &DealPerson::email);
+  ASSERT_NE(kim, both.end());
+  EXPECT_TRUE(kim->own);
+  EXPECT_EQ(kim->name, "Kim Own");
+  EXPECT_EQ(kim->mentions, 2);
+  EXPECT_EQ(kim->strength.inbound, 1);
+  EXPECT_EQ(kim->strength.outbound, 1);
 }
 
 // --- bands ---

@@ -10,6 +10,7 @@
 #include "messaging/publisher.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
+#include "model/task_key.hpp"
 #include "processing/impl/shard_page.hpp"
 
 namespace castiel::processing {
@@ -154,7 +155,6 @@ Result<> ContentPlan::place(std::size_t page, const json::object& record, Unders
   return {};
 }
 
-// The key of a task is what it says, so that the same words are the same task however often they are read.
 Result<> ContentPlan::place_tasks(std::size_t page, const Understood& understood, const ShardId& parent,
                                   const RecordContext& context) {
   for (const auto& task : understood.tasks) {
@@ -180,8 +180,7 @@ Result<> ContentPlan::place_tasks(std::size_t page, const Understood& understood
          {{"type", understood.type}, {"externalId", understood.external_id}, {"id", parent.str()}}}};
     Candidate candidate;
     candidate.key = {std::string(model::type::kTask), context.integration,
-                     fmt::format("{}:{}:{:016x}", understood.type, understood.external_id,
-                                 stable_hash(kind + "\n" + text))};
+                     model::task_key(understood.type, understood.external_id, kind, text)};
     candidate.data = json::serialize(data);
     candidate.source = "{}";
     candidate.origin = "{}";

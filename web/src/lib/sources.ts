@@ -1,5 +1,5 @@
 // What the pages of sources share: names of kinds and places, addresses of the viewer, and text taken apart to be marked or folded.
-import type { EntryKind, LinkEvidence, Locator, Segment, TextPart, TimelineEntry, TimelineItem, TimelinePage } from './types';
+import type { EntryKind, LinkEvidence, Locator, SearchHit, Segment, TextPart, TimelineEntry, TimelineItem } from './types';
 
 export const kKinds: Record<EntryKind, { one: string; many: string }> = {
   change: { one: 'Change', many: 'Changes' },
@@ -20,6 +20,7 @@ export function locatorText(locator: Locator | null | undefined): string {
   if (has(locator.page)) return `page ${locator.page}`;
   if (has(locator.slide)) return `slide ${locator.slide}`;
   if (has(locator.sheet)) return `sheet ${locator.sheet}`;
+  if (has(locator.minute) && Number.isInteger(locator.minute)) return `minute ${locator.minute}`;
   if (has(locator.minute)) return `at ${offsetText(locator.minute * 60)}`;
   if (has(locator.segment)) return `line ${locator.segment + 1}`;
   return '';
@@ -58,15 +59,6 @@ export function readLocator(query: URLSearchParams): Locator {
   return { page: number('page'), slide: number('slide'), sheet: query.get('sheet'), segment: number('segment'), message: query.get('message'), minute: number('minute') };
 }
 
-/** Timeline answers in one shape, whether the server knows all kinds of source or only changes. */
-export function entriesOf(page: TimelinePage): TimelineEntry[] {
-  if (page.entries) return page.entries;
-  return (page.items ?? []).map((item) => ({
-    at: item.at, kind: 'change', title: item.title, text: null, people: [], shardId: null, type: item.kind, locator: null, link: null,
-    field: item.field, from: item.from, to: item.to, recordedAt: item.recordedAt, origin: item.origin, correlationId: item.correlationId,
-  }));
-}
-
 /** The changes among them, for what draws fields over time. */
 export function changesOf(entries: TimelineEntry[]): TimelineItem[] {
   return entries
@@ -90,6 +82,29 @@ export function markPhrase(text: string, phrase: string | null | undefined): Tex
     from = found.index + found[0].length;
   }
   if (from < text.length) parts.push({ text: text.slice(from), mark: false });
+  return parts;
+}
+
+/** Text of a page whose table came out a cell a paragraph, without the empty lines between the cells. */
+export function compactText(text: string): string {
+  const lines = text.trim().split('\n');
+  const full = lines.filter((line) => line.trim() !== '');
+  const length = full.reduce((sum, line) => sum + line.length, 0);
+  const kShort = 40;
+  return lines.length - full.length > lines.length / 3 && length / full.length < kShort ? full.join('\n') : lines.join('\n');
+}
+
+/** A hit's text, cut at what was found. */
+export function hitParts(hit: Pick<SearchHit, 'snippet' | 'highlights'>): TextPart[] {
+  const letters = Array.from(hit.snippet);
+  const parts: TextPart[] = [];
+  let from = 0;
+  for (const { start, end } of hit.highlights) {
+    if (start > from) parts.push({ text: letters.slice(from, start).join(''), mark: false });
+    parts.push({ text: letters.slice(start, end).join(''), mark: true });
+    from = end;
+  }
+  if (from < letters.length) parts.push({ text: letters.slice(from).join(''), mark: false });
   return parts;
 }
 

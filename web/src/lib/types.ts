@@ -153,7 +153,8 @@ export interface Evidence {
   to?: unknown;
   at?: string | null;
   correlationId?: string | null;
-  /** The mail, call, document … it was read in, and where in it. */
+  /** The mail, call, document … it was read in, of which type that is, and where in it. */
+  type?: string | null;
   shardId?: string | null;
   locator?: Locator | null;
 }
@@ -279,6 +280,7 @@ export interface ImportJob {
   files: { read: number; skipped: number; failed: number; total: number };
   records: { read: number; mapped: number; deadLettered: number; quarantined: number };
   shards: Record<string, { created: number; updated: number; unchanged: number }>;
+  links: { attached: number; suggested: number };
   problems: ImportProblem[];
   problemCount: number;
   bytes: { read: number; total: number };
@@ -387,6 +389,13 @@ export interface LinkItem extends Link {
 
 export type EntryKind = 'change' | 'email' | 'message' | 'meeting' | 'event' | 'document' | 'task';
 
+export interface Moment {
+  type: string;
+  text: string;
+  speaker: string | null;
+  locator: Locator | null;
+}
+
 export interface TimelineEntry {
   at: string;
   kind: EntryKind;
@@ -398,6 +407,17 @@ export interface TimelineEntry {
   type: string | null;
   locator: Locator | null;
   link: Link | null;
+  /** Still to come, by the server's clock. */
+  future?: boolean;
+  cancelled?: boolean;
+  /** Of a call: what was said in it that bears on the deal. */
+  moments?: Moment[];
+  /** Of a task. */
+  taskKind?: string | null;
+  owner?: string | null;
+  due?: string | null;
+  dueText?: string | null;
+  status?: string | null;
   /** Of a change: what it was, what it became. */
   field?: string | null;
   from?: unknown;
@@ -408,9 +428,7 @@ export interface TimelineEntry {
 }
 
 export interface TimelinePage {
-  entries?: TimelineEntry[];
-  /** Only changes, as a server answers that knows no other sources. */
-  items?: TimelineItem[];
+  entries: TimelineEntry[];
   next?: string | null;
 }
 
@@ -436,15 +454,20 @@ export interface SearchHit {
   shardId: string;
   type: string;
   title: string;
-  at: string | null;
-  parts: TextPart[];
-  locator: Locator | null;
+  date: string | null;
   score: number;
+  /** A part of the text; what was found in it, in code points. */
+  snippet: string;
+  highlights: { start: number; end: number }[];
+  locator: Locator | null;
 }
 
 export interface SearchAnswer {
+  query: string;
   mode: string;
-  hits: SearchHit[];
+  /** Places that match; the best of them are the items. */
+  total: number;
+  items: SearchHit[];
 }
 
 export interface Shard {
@@ -476,6 +499,17 @@ export interface ActionItem {
   owner?: string | null;
   due?: string | null;
   dueText?: string | null;
+}
+
+export interface TaskData {
+  title?: string | null;
+  kind?: string;
+  owner?: string | null;
+  dueDate?: string | null;
+  dueText?: string | null;
+  status?: string | null;
+  evidence?: { text?: string; segment?: number | null; start?: number | null; end?: number | null } | null;
+  source?: { type: string; externalId?: string; id?: string } | null;
 }
 
 export interface MailData {

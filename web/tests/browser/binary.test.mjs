@@ -137,6 +137,82 @@ describe('over the real program', { skip: !binary }, () => {
     await done();
   });
 
+  test('a promise leads from the deal to the words of the call', async () => {
+    const { page, done } = await browser.visit('/deals?tenant=demo&q=Dayton');
+    await page.locator('[data-row="0"] a').first().click();
+    const timeline = page.getByRole('region', { name: 'Timeline' });
+    await timeline.getByRole('button', { name: /^Tasks/ }).click();
+    await timeline.getByRole('link', { name: /completed security questionnaire by Friday\.$/ }).first().click();
+    const spoken = page.locator('li[aria-current=true]');
+    await spoken.getByText(/security questionnaire/).first().waitFor();
+    assert.match(parameters(page).segment, /^\d+$/);
+    assert.ok((await spoken.locator('mark').count()) > 0, 'the words are marked');
+    await page.getByRole('region', { name: 'Linked to' }).getByRole('link', { name: /Dayton/ }).first().waitFor();
+    await checkStructure(page);
+    await done();
+  });
+
+  test('the evidence of a risk leads to the words it was read in', async () => {
+    const { page, done } = await browser.visit('/deals?tenant=demo&q=Dayton');
+    await page.locator('[data-row="0"] a').first().click();
+    const risk = page.getByRole('region', { name: 'Risk' });
+    await risk.getByRole('link', { name: /security questionnaire by Friday\."$/ }).first().click();
+    await page.locator('li[aria-current=true] mark').first().waitFor();
+    await page.goBack();
+    await risk.getByRole('link', { name: /Where is the questionnaire/ }).first().click();
+    await page.getByRole('region', { name: 'Message' }).locator('mark', { hasText: 'Where is the questionnaire?' }).waitFor();
+    await done();
+  });
+
+  test('the keyboard approves a link, and the deal shows it attached', async () => {
+    const all = (await api('/links?tenant=demo&status=suggested&limit=100')).items;
+    const index = all.findIndex((link) => link.to.type === 'opportunity');
+    const link = all[index];
+    assert.ok(link, 'nothing is suggested');
+    const entryOf = async () => (await api(`/deals/${link.to.id}/timeline?tenant=demo&limit=500`)).entries.find((entry) => entry.link?.id === link.id);
+    assert.equal((await entryOf()).link.status, 'suggested');
+    const { page, done } = await browser.visit('/review?tenant=demo');
+    await page.locator('[data-row="0"]').waitFor();
+    for (let step = 0; step <= index; ++step) {
+      await page.keyboard.press('j');
+      await page.locator(`[data-row="${step}"].selected`).waitFor();
+    }
+    await page.locator('.selected').getByRole('link', { name: link.to.name }).waitFor();
+    await page.keyboard.press('a');
+    await page.getByText(/^Approved:/).waitFor();
+    assert.equal((await entryOf()).link.status, 'attached');
+    await page.goto(`${base}/deals/${link.to.id}?tenant=demo&kind=${link.from.type}`);
+    const entry = page.getByRole('region', { name: 'Timeline' }).locator(`li[data-kind=${link.from.type}]`, { has: page.locator(`a[href*="${link.from.id}"]`) });
+    await entry.waitFor();
+    assert.equal(await entry.getByText(/^suggested/).count(), 0);
+    await done();
+  });
+
+  test('the search finds a page of a document and opens it there', async () => {
+    const { page, done } = await browser.visit('/?tenant=demo');
+    await page.getByRole('banner').getByRole('searchbox').fill('Servicepauschale');
+    await page.keyboard.press('Enter');
+    const hit = page.locator('main ol li', { hasText: /page 2/ }).first();
+    await hit.locator('mark').first().waitFor();
+    await hit.getByRole('link').click();
+    await page.locator('.part[aria-current=true] mark').first().waitFor();
+    assert.equal(parameters(page).page, '2');
+    await page.getByRole('heading', { name: 'Page 2' }).waitFor();
+    await checkStructure(page);
+    await done();
+  });
+
+  test('the first page is there within a fifth of a second', async () => {
+    const times = [];
+    for (let turn = 0; turn < 5; ++turn) {
+      const started = performance.now();
+      await (await fetch(`${base}/`)).text();
+      await api('/overview?tenant=demo');
+      times.push(performance.now() - started);
+    }
+    assert.ok(Math.min(...times) < 200, `${times.map((time) => time.toFixed(0)).join(', ')} ms`);
+  });
+
   test('the forecast groups by owner and by team', async () => {
     const { page, done } = await browser.visit('/forecast?tenant=demo');
     await page.getByRole('region', { name: 'By period' }).locator('tbody tr').first().waitFor();

@@ -440,18 +440,6 @@ test('people say how strong the tie is, who is not in the CRM and who never wrot
   await done();
 });
 
-test('a server that knows only changes and no people still gives a whole page', async () => {
-  const deal = anyDeal();
-  const { page, done } = await browser.visit('/nowhere', {}, [/404/]);
-  await page.route('**/timeline?*', (route) => route.fulfill({ json: { items: world().timeline(deal), next: null } }));
-  await page.route('**/people?*', (route) => route.fulfill({ status: 404, json: { title: 'No such route', status: 404, code: 'route_unknown' } }));
-  await page.goto(`${server.url}/deals/${deal.id}`);
-  await shows(page.getByRole('region', { name: 'Timeline' }).locator('li'), world().timeline(deal).length);
-  await shows(page.getByRole('list', { name: 'Never heard from' }).locator('li'), 2);
-  assert.equal(await page.getByRole('alert').count(), 0);
-  await done();
-});
-
 test('a mail folds what it quotes, marks the words of the evidence and leads to its conversation and attachment', async () => {
   const deal = anyDeal();
   const { page, done } = await browser.visit(`/source/${deal.id}-reply?mark=budget`);
@@ -555,8 +543,6 @@ test('the search of the header finds a spoken word and opens the call at its lin
   await hit.getByRole('link').click();
   await page.locator('li[aria-current=true] mark').waitFor();
   await page.goBack();
-  await page.getByText('Meaning', { exact: true }).click();
-  assert.equal(parameters(page).mode, 'vector');
   await page.getByRole('main').getByRole('searchbox').fill('price');
   await page.keyboard.press('Enter');
   await page.getByLabel('Kind').selectOption('document');

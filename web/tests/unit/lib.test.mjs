@@ -140,13 +140,17 @@ test('a minute leads to the line spoken then, a number to that line, nothing to 
   assert.ok(Math.abs(sources.sharesOf([{ index: 0, speaker: null, startTime: null, endTime: null, text: 'one two' }])[0].share - 1) < 1e-9);
 });
 
-test('a timeline of changes alone and one of every kind give the same changes', () => {
+test('the changes of a timeline are what was changed in the CRM', () => {
   const change = { at: '2026-01-02T00:00:00Z', recordedAt: '2026-01-03T00:00:00Z', kind: 'stage', title: '', field: 'stage', from: 'A', to: 'B', origin: 'history export', correlationId: 'c' };
   const { kind, ...rest } = change;
-  const old = sources.entriesOf({ items: [change], next: null });
-  const mixed = sources.entriesOf({ entries: [{ ...rest, kind: 'change', type: kind, text: null, people: [], shardId: null, locator: null, link: null }, { ...old[0], kind: 'email', shardId: 's' }] });
-  assert.deepEqual(sources.changesOf(old), [change]);
-  assert.deepEqual(sources.changesOf(mixed), [change]);
+  const entry = { ...rest, kind: 'change', type: kind, text: null, people: [], shardId: null, locator: null, link: null };
+  assert.deepEqual(sources.changesOf([entry, { ...entry, kind: 'email', shardId: 's' }]), [change]);
+});
+
+test('what was found is marked by its code points', () => {
+  const parts = sources.hitParts({ snippet: '🙂 the price is high', highlights: [{ start: 6, end: 11 }] });
+  assert.deepEqual(parts, [{ text: '🙂 the ', mark: false }, { text: 'price', mark: true }, { text: ' is high', mark: false }]);
+  assert.deepEqual(sources.hitParts({ snippet: '', highlights: [] }), []);
 });
 
 test('an excerpt keeps what stands around the marks and says where it left out', () => {
