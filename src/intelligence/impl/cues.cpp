@@ -209,24 +209,49 @@ std::optional<Date> promised_by(std::string_view s, Timestamp at) {
   return std::nullopt;
 }
 
+// Sentences, with those put together again that were cut at the full stop of a day: "bis Freitag, 4.
+// September".
+std::vector<text::Span> whole_sentences(std::string_view scanned) {
+  static const RE2 day_before("(?:^|[^\\d.])\\d{1,2}\\.$", ignoring_case());
+  std::vector<text::Span> made;
+  for (const text::Span span : text::sentences(scanned)) {
+    if (!made.empty() && has(text::slice(scanned, made.back()), day_before)) {
+      const std::string_view s = text::slice(scanned, span);
+      if (month_named(s.substr(0, s.find_first_of(" .,;:!?\n"))) != 0 && s.size() >= 3) {
+        made.back().end = span.end;
+        continue;
+      }
+    }
+    made.push_back(span);
+  }
+  return made;
+}
+
 }  // namespace
 
 std::string shortened(std::string_view s) {
-  if (s.size() > kMaxCueText) {
-    std::size_t end = kMaxCueText;
-    while (end > 0 && (static_cast<unsigned char>(s[end]) & 0xC0) == 0x80) --end;
-    return std::string(s.substr(0, end)) + "…";
-  }
+  const auto first = s.find_first_not_of("-* \t\r\n");
+  if (first == s.npos) return {};
   std::string out;
-  for (const char c : s) out += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
-  return out;
+  for (const char c : s.substr(first)) {
+    const bool space = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    if (!space) {
+      out += c;
+    } else if (!out.empty() && out.back() != ' ') {
+      out += ' ';
+    }
+  }
+  if (out.size() <= kMaxCueText) return out;
+  std::size_t end = kMaxCueText;
+  while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
+  return out.substr(0, end) + "…";
 }
 
 void find_cues(std::string_view whole, std::string_view field, bool ours, Timestamp at,
                std::vector<Cue>& cues) {
   std::string_view scanned = whole.substr(0, kMaxScanned);
   std::optional<Cue> question;
-  for (const text::Span span : text::sentences(scanned)) {
+  for (const text::Span span : whole_sentences(scanned)) {
     if (cues.size() >= kMaxCues) break;
     const std::string_view s = text::slice(scanned, span);
     Cue cue;
