@@ -168,9 +168,9 @@ class Viewer {
         if (!linked->sure) continue;
         for (const Cue& cue : t.cues) {
           const bool gone = cue.kind == CueKind::gone && cue.name == id;
-          const bool farewell =
-              cue.kind == CueKind::farewell &&
-              ((his && !names_another(cue.text, contact)) || names_person(cue.text, contact.name));
+          const bool farewell = cue.kind == CueKind::farewell &&
+                                ((his && (cue.of_self || t.automatic) && !names_another(cue.text, contact)) ||
+                                 names_person(cue.text, contact.name));
           if (!gone && !farewell) continue;
           if (!first) first = t.at;
           const std::string who = his ? contact.name : t.from ? people_.name(*t.from) : std::string();

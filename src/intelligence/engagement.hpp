@@ -30,6 +30,7 @@ struct Cue {
   std::string text;         // the sentence, at most kMaxCueText bytes
   std::string name;         // of the competitor; the address that is gone
   std::string speaker;      // in a meeting
+  bool of_self = false;     // a farewell in the first person
   bool ours = false;        // said by our side
   std::optional<Date> due;  // of a promise
   Locator place;

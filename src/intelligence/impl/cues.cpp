@@ -65,6 +65,13 @@ bool is_farewell(std::string_view s) {
   return has(s, pattern) && !has(s, other);
 }
 
+bool is_of_self(std::string_view s) {
+  static const RE2 pattern(
+      "\\b(?:i|i'm|i've|my|me|ich|mein|meine|meinen|meiner|meinem|je|j'ai|mon|ma|mi|mio|mijn|ik)\\b",
+      ignoring_case());
+  return has(s, pattern);
+}
+
 // Another offer or supplier. `name` when a comparison names it.
 bool is_competitor(std::string_view s, std::string& name) {
   static const RE2 words(
@@ -264,7 +271,10 @@ void find_cues(std::string_view whole, std::string_view field, bool ours, Timest
       cue.kind = kind;
       cues.push_back(cue);
     };
-    if (is_farewell(s)) keep(CueKind::farewell);
+    if (is_farewell(s)) {
+      keep(CueKind::farewell);
+      cues.back().of_self = is_of_self(s);
+    }
     if (std::string name; is_competitor(s, name)) {
       keep(CueKind::competitor);
       cues.back().name = std::move(name);

@@ -28,6 +28,11 @@ TEST(Cues, see_a_farewell_in_three_languages) {
     EXPECT_TRUE(has(text, CueKind::farewell)) << text;
 }
 
+TEST(Cues, tell_a_farewell_of_oneself_from_news_of_others) {
+  EXPECT_TRUE(cues("Heute ist mein letzter Arbeitstag.").front().of_self);
+  EXPECT_FALSE(cues("Our CFO has left the company.").front().of_self);
+}
+
 TEST(Cues, do_not_take_reliance_or_going_home_for_a_farewell) {
   for (const char* text : {"Sie können sich auf mich verlassen.", "I am leaving the office now.",
                            "Friday is the last day of the quarter.", "Wir verlassen uns darauf.",

@@ -64,6 +64,7 @@ struct Story {
   static Cue cue(CueKind kind, std::string text) {
     Cue made;
     made.kind = kind;
+    made.of_self = text.find("my last day") != text.npos;
     made.text = std::move(text);
     made.place = {"bodyPlainText", {}, {}, 3, 9};
     return made;
@@ -163,6 +164,12 @@ TEST(Engagement, takes_a_farewell_to_be_of_whom_it_names) {
   const auto view = story.view(day(9, 8));
   ASSERT_EQ(view.departures.size(), 1);
   EXPECT_EQ(view.departures.front().name, "Pat Doe");
+}
+
+TEST(Engagement, does_not_take_news_of_others_for_a_farewell_of_the_sender) {
+  Story story;
+  story.inbound(day(9, 1)).cues = {Story::cue(CueKind::farewell, "Our CFO has left the company.")};
+  EXPECT_TRUE(story.view(day(9, 8)).departures.empty());
 }
 
 TEST(Engagement, believes_somebody_who_still_writes_weeks_after_a_farewell) {
