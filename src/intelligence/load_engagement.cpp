@@ -33,6 +33,8 @@ class EngagementLoader {
       return std::move(result_);
     }
     CASTIEL_ASSIGN(own_, tenancy::OwnPeople::load(reader_, mail_domains));
+    // Who writes to whom cannot be told while nobody is known to be ours.
+    if (!own_.knows_anybody()) return std::move(result_);
     forget_if_we_changed();
     for (auto& [id, kept] : store_.kept_) kept.used = false;
     CASTIEL_TRY(read_touches());

@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const TenantId kAcme("acme"), kOther("other");
 
@@ -305,7 +306,8 @@ TEST_F(BookTest, is_made_once_for_the_same_data_and_anew_for_other_data) {
 struct LinkedTest : BookTest {
   LinkedTest() {
     auto tx = begin();
-    put(*tx, "user", "U1", R"({"name":"Ann Own","email":"ann@own.example"})");
+    const auto ann = put(*tx, "user", "U1", R"({"name":"Ann Own","email":"ann@own.example"})");
+    name(*tx, ann, "user:email", "ann@own.example");
     deal = put_deal(*tx, "O1", "Negotiation", "100", "2026-08-01", "2026-12-15");
     EXPECT_TRUE(tx->commit());
   }
@@ -395,12 +397,29 @@ TEST_F(LinkedTest, follows_a_link_that_is_rejected_and_a_mail_that_changes) {
   EXPECT_FALSE(factors().contains("single_threaded"));
 }
 
+TEST_F(BookTest, tells_no_sides_apart_while_nobody_is_known_to_be_ours) {
+  auto tx = begin();
+  const auto deal = put_deal(*tx, "O1", "Negotiation", "100", "2026-08-01", "2026-12-15");
+  const auto mail =
+      put(*tx, "email", "m1",
+          R"({"class":"person","from":{"email":"ann@own.example"},"sentAt":"2026-09-01T00:00:00Z"})");
+  storage::Link link;
+  link.id = ids.next();
+  link.from = mail;
+  link.from_type = "email";
+  link.to = deal;
+  link.to_type = "opportunity";
+  link.confidence = 90;
+  link.status = "attached";
+  ASSERT_TRUE(tx->put_links({&link, 1}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_THAT(json::serialize(book.deal(*read(), deal).value()), Not(HasSubstr("no_inbound")));
+}
+
 TEST_F(LinkedTest, finds_the_bounce_in_the_thread_of_our_mail) {
   auto tx = begin();
   put(*tx, "contact", "C1", R"({"name":"Pat Doe","email":"pat@orbis.example"})");
   const auto role = put(*tx, "contact_role", "R1", R"({"role":"Champion"})");
-  name(*tx, deal, "opportunity:id", "O1");
-  name(*tx, tx->shard({"contact", "files", "C1"}).value()->id, "contact:id", "C1");
   const std::vector relations{relation(role, "opportunity", "opportunity:id", "O1"),
                               relation(role, "contact", "contact:id", "C1")};
   ASSERT_TRUE(tx->put_relations(relations));
