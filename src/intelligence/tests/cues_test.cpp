@@ -70,6 +70,7 @@ TEST(Cues, see_a_frozen_budget) {
   EXPECT_TRUE(has("Our budget for 2026 has been frozen.", CueKind::budget));
   EXPECT_TRUE(has("Das Investitionsbudget ist eingefroren.", CueKind::budget));
   EXPECT_TRUE(has("Le budget est gelé.", CueKind::budget));
+  EXPECT_TRUE(has("The budget for this\nyear was frozen last week.", CueKind::budget)) << "lines are wrapped";
   EXPECT_TRUE(has("There is a spending freeze.", CueKind::budget));
   EXPECT_FALSE(has("The budget is approved.", CueKind::budget));
   EXPECT_FALSE(has("Das Budget ist nicht mehr eingefroren.", CueKind::budget));
