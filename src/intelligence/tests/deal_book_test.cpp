@@ -368,7 +368,8 @@ TEST_F(LinkedTest, judges_a_deal_by_the_mails_attached_to_it) {
   ASSERT_TRUE(found.contains("budget_frozen"));
   EXPECT_FALSE(found.contains("silence"));
   const auto& evidence = found.at("budget_frozen").at("evidence").as_array().front().get_object();
-  EXPECT_EQ(string_or(evidence, "kind"), "content");
+  EXPECT_EQ(string_or(evidence, "kind"), "email");
+  EXPECT_EQ(string_or(evidence, "quote"), "The budget is frozen.");
   EXPECT_EQ(string_or(evidence, "shardId"), mail.str());
   EXPECT_EQ(string_or(evidence, "type"), "email");
   EXPECT_EQ(evidence.at("locator").at("start").as_int64(), 0);

@@ -156,6 +156,8 @@ export interface Evidence {
   /** The mail, call, document … it was read in, and where in it. */
   shardId?: string | null;
   locator?: Locator | null;
+  /** The words there. */
+  quote?: string | null;
 }
 
 export interface ProbabilityFactor {
