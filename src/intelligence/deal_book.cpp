@@ -60,6 +60,8 @@ struct DealBook::Impl {
 
   std::shared_ptr<impl::EngagementStore> store_of(const TenantId& tenant) {
     std::lock_guard lock(mutex);
+    if (stores.size() > kMaxBooks && !stores.contains(tenant))  // what is kept is only saved work
+      std::erase_if(stores, [](const auto& entry) { return entry.second.use_count() == 1; });
     auto& store = stores[tenant];
     if (store == nullptr) store = std::make_shared<impl::EngagementStore>();
     return store;

@@ -168,9 +168,9 @@ class Viewer {
         if (!linked->sure) continue;
         for (const Cue& cue : t.cues) {
           const bool gone = cue.kind == CueKind::gone && cue.name == id;
-          const bool farewell =
-              cue.kind == CueKind::farewell &&
-              ((his && !names_another(cue.text, contact)) || names_person(cue.text, contact.name));
+          const bool farewell = cue.kind == CueKind::farewell &&
+                                ((his && (cue.of_self || t.automatic) && !names_another(cue.text, contact)) ||
+                                 names_person(cue.text, contact.name));
           if (!gone && !farewell) continue;
           if (!first) first = t.at;
           const std::string who = his ? contact.name : t.from ? people_.name(*t.from) : std::string();
@@ -180,7 +180,7 @@ class Viewer {
                                                    day_of(t.at), quoted(cue.text))
                                      : fmt::format("{} on {}: {}", who.empty() ? "Written" : who + " wrote",
                                                    day_of(t.at), quoted(cue.text)),
-                                cue.place));
+                                cue.place, cue.text));
         }
       }
     }
@@ -267,7 +267,7 @@ class Viewer {
         touch_evidence(said,
                        fmt::format("{} promised for {}, on {}: {}", made.owner.empty() ? "We" : made.owner,
                                    to_string(due), day_of(said.at), quoted(made.what)),
-                       place);
+                       place, made.what);
     view_.overdue.push_back(std::move(made));
   }
 
@@ -325,7 +325,7 @@ class Viewer {
       made.what = impl::shortened(what);
       made.days = days;
       made.evidence = touch_evidence(
-          t, fmt::format("{} asked on {}: {}", made.who, day_of(t.at), quoted(made.what)), place);
+          t, fmt::format("{} asked on {}: {}", made.who, day_of(t.at), quoted(made.what)), place, made.what);
       view_.waiting = std::move(made);
       return;
     }
@@ -354,7 +354,7 @@ class Viewer {
               t,
               fmt::format("{} {} on {}: {}", who.empty() ? "Somebody" : who,
                           t.way == Way::both ? "said" : "wrote", day_of(t.at), quoted(cue.text)),
-              cue.place));
+              cue.place, cue.text));
         }
       }
     }
@@ -397,7 +397,7 @@ class Viewer {
 
 }  // namespace
 
-Evidence touch_evidence(const Touch& touch, std::string text, const Locator& place) {
+Evidence touch_evidence(const Touch& touch, std::string text, const Locator& place, std::string quote) {
   Evidence evidence;
   evidence.kind = EvidenceKind::content;
   evidence.text = std::move(text);
@@ -406,6 +406,7 @@ Evidence touch_evidence(const Touch& touch, std::string text, const Locator& pla
   evidence.shard = touch.shard;
   evidence.type = touch.type;
   evidence.locator = place;
+  evidence.quote = std::move(quote);
   return evidence;
 }
 

@@ -30,6 +30,7 @@ struct Cue {
   std::string text;         // the sentence, at most kMaxCueText bytes
   std::string name;         // of the competitor; the address that is gone
   std::string speaker;      // in a meeting
+  bool of_self = false;     // a farewell in the first person
   bool ours = false;        // said by our side
   std::optional<Date> due;  // of a promise
   Locator place;
@@ -146,8 +147,9 @@ struct EngagementView {
 EngagementView view_engagement(const DealEngagement& engagement, const EngagementFacts& facts,
                                std::span<const DealContact> contacts, Timestamp as_of, Timestamp known_at);
 
-// A place in a touch, for a person and a program.
-Evidence touch_evidence(const Touch& touch, std::string text, const Locator& place = {});
+// A place in a touch, for a person and a program. `quote`: its words.
+Evidence touch_evidence(const Touch& touch, std::string text, const Locator& place = {},
+                        std::string quote = {});
 
 // The role of somebody a deal hangs on.
 bool is_champion(std::string_view role);

@@ -38,6 +38,7 @@ struct Evidence {
   ShardId shard = {};           // of content
   std::string type = {};        // of that shard
   Locator locator = {};
+  std::string quote = {};  // the words there, white space made single
 };
 
 }  // namespace castiel::intelligence

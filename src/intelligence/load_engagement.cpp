@@ -26,17 +26,15 @@ class EngagementLoader {
 
   Result<Engagements> run(std::span<const Deal> deals, std::optional<Date> since,
                           std::span<const std::string> mail_domains) {
-    for (const Deal& deal : deals) {
-      const auto closed = closed_at(deal);
-      if (deal.status == Status::open || (since && closed && start_of(*since) <= *closed))
-        links_.try_emplace(deal.id.str());
-    }
-    CASTIEL_ASSIGN(const bool any, read_links());
-    if (!any) {
+    CASTIEL_TRY(read_links());
+    if (!links_.empty()) keep_wanted(deals, since);
+    if (links_.empty()) {
       store_.kept_.clear();
       return std::move(result_);
     }
     CASTIEL_ASSIGN(own_, tenancy::OwnPeople::load(reader_, mail_domains));
+    // Who writes to whom cannot be told while nobody is known to be ours.
+    if (!own_.knows_anybody()) return std::move(result_);
     forget_if_we_changed();
     for (auto& [id, kept] : store_.kept_) kept.used = false;
     CASTIEL_TRY(read_touches());
@@ -60,8 +58,20 @@ class EngagementLoader {
            type == model::type::kEvent;
   }
 
-  Result<bool> read_links() {
-    bool any = false;
+  // Only deals that are open, now or at some time since then, are judged by what is linked to them.
+  void keep_wanted(std::span<const Deal> deals, std::optional<Date> since) {
+    std::unordered_map<std::string, std::vector<Linked>> wanted;
+    for (const Deal& deal : deals) {
+      const auto linked = links_.find(deal.id.str());
+      if (linked == links_.end()) continue;
+      const auto closed = closed_at(deal);
+      if (deal.status == Status::open || (since && closed && start_of(*since) <= *closed))
+        wanted.insert(links_.extract(linked));
+    }
+    links_ = std::move(wanted);
+  }
+
+  Result<> read_links() {
     for (const bool sure : {true, false}) {
       storage::LinkQuery query;
       query.status = sure ? "attached" : "suggested";
@@ -71,14 +81,11 @@ class EngagementLoader {
         CASTIEL_ASSIGN(const auto page, reader_.links(query));
         for (const auto& link : page) {
           if (!is_read(link.from_type) || (!sure && link.confidence < kMinSuggested)) continue;
-          const auto deal = links_.find(link.to.str());
-          if (deal == links_.end()) continue;
           // Ids are ordered by time: later pages bring newer links.
-          auto& list = deal->second;
+          auto& list = links_[link.to.str()];
           if (list.size() >= 2 * kMaxLinksOfDeal)
             list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kMaxLinksOfDeal));
           list.push_back({link.from, sure, link.created_at});
-          any = true;
         }
         if (page.size() < kPage) break;
         query.after = page.back().id;
@@ -88,8 +95,7 @@ class EngagementLoader {
       if (list.size() > kMaxLinksOfDeal)
         list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(kMaxLinksOfDeal));
     }
-    std::erase_if(links_, [](const auto& entry) { return entry.second.empty(); });
-    return any;
+    return {};
   }
 
   void forget_if_we_changed() {

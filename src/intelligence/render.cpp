@@ -60,7 +60,9 @@ json::object money_json(const std::optional<Decimal>& amount, std::string_view c
 }
 
 json::object evidence_json(const Evidence& evidence) {
-  json::object result{{"kind", kind_name(evidence.kind)}, {"text", evidence.text}};
+  const bool content = evidence.kind == EvidenceKind::content;
+  json::object result{{"kind", content ? std::string_view(evidence.type) : kind_name(evidence.kind)},
+                      {"text", evidence.text}};
   result["field"] = or_null(std::string_view(evidence.field));
   result["from"] = evidence.from ? json::value(*evidence.from) : json::value(nullptr);
   result["to"] = evidence.to ? json::value(*evidence.to) : json::value(nullptr);
@@ -80,6 +82,7 @@ json::object evidence_json(const Evidence& evidence) {
   put("end", locator.end);
   if (evidence.type == "email" || evidence.type == "message") place["message"] = evidence.shard.view();
   result["locator"] = std::move(place);
+  if (!evidence.quote.empty()) result["quote"] = evidence.quote;
   return result;
 }
 

@@ -285,7 +285,10 @@ class Assessor {
     const DealContact* executive = nullptr;
     for (const DealContact& contact : view_.contacts) {
       names += (names.empty() ? "" : ", ") + contact.name;
-      if (!executive && (is_executive(contact.title) || is_executive(contact.role))) executive = &contact;
+      const bool gone = talk_ != nullptr && std::ranges::find(talk_->departures, contact.name,
+                                                              &Departure::name) != talk_->departures.end();
+      if (!executive && !gone && (is_executive(contact.title) || is_executive(contact.role)))
+        executive = &contact;
     }
     if (view_.contacts.size() == 1 && (talk_ == nullptr || talk_->engaged.size() != 1)) {
       add(factor::kSingleContact, "Only one contact", 6, fmt::format("All depends on {}.", names),

@@ -17,7 +17,7 @@ const RE2::Options& ignoring_case() {
   static const RE2::Options options = [] {
     RE2::Options made;
     made.set_case_sensitive(false);
-    made.set_never_capture(false);
+    made.set_dot_nl(true);  // sentences go over several lines
     return made;
   }();
   return options;
@@ -34,7 +34,10 @@ bool has(std::string_view s, const RE2& pattern) {
 // \\b stands beside an accented letter below.)
 const std::string kName = "((?-i:\\p{Lu}[\\p{L}\\d&.-]{2,}(?: \\p{Lu}[\\p{L}\\d&.-]+)?))";
 
-bool is_farewell(std::string_view s) {
+// Over a whole text only the words are looked for, to pass over texts without any; a sentence is judged.
+enum class Scope { text, sentence };
+
+bool is_farewell(std::string_view s, Scope scope) {
   static const RE2 pattern(
       "\\b(?:my|his|her|their|'s)\\s+last\\s+(?:working\\s+)?day\\b"
       "|\\b(?:is|are|am|'s|'m)\\s+no\\s+longer\\s+(?:with|at|working|employed|part\\s+of)\\b"
@@ -62,11 +65,18 @@ bool is_farewell(std::string_view s) {
       "holiday))\\b"
       "|\\b(?:büro|sitzung|raum)\\s+verlass",
       ignoring_case());
-  return has(s, pattern) && !has(s, other);
+  return has(s, pattern) && (scope == Scope::text || !has(s, other));
+}
+
+bool is_of_self(std::string_view s) {
+  static const RE2 pattern(
+      "\\b(?:i|i'm|i've|my|me|ich|mein|meine|meinen|meiner|meinem|je|j'ai|mon|ma|mi|mio|mijn|ik)\\b",
+      ignoring_case());
+  return has(s, pattern);
 }
 
 // Another offer or supplier. `name` when a comparison names it.
-bool is_competitor(std::string_view s, std::string& name) {
+bool is_competitor(std::string_view s, Scope scope, std::string& name) {
   static const RE2 words(
       "\\bcompetitors?\\b"
       "|\\b(?:competing|second|another|other|rival|alternative)\\s+(?:offer|bid|bidder|vendor|supplier|"
@@ -98,12 +108,12 @@ bool is_competitor(std::string_view s, std::string& name) {
   re2::StringPiece found;
   if (RE2::PartialMatch(piece(s), compares, &found)) {
     name.assign(found.data(), found.size());
-    return has(s, words) || !has(s, ours);
+    return scope == Scope::text || has(s, words) || !has(s, ours);
   }
-  return has(s, words) && !has(s, ours);
+  return has(s, words) && (scope == Scope::text || !has(s, ours));
 }
 
-bool is_price(std::string_view s) {
+bool is_price(std::string_view s, Scope scope) {
   static const RE2 pattern(
       "\\btoo\\s+(?:expensive|costly|pricey)\\b|\\b(?:price|cost|total|amount|figure)s?\\b.{0,40}\\b(?:is|"
       "are)\\s+"
@@ -122,10 +132,10 @@ bool is_price(std::string_view s) {
   static const RE2 denied(
       "\\b(?:not|isn't|never|nicht|pas|no\\s+es)\\s+(?:\\w+\\s+)?(?:too|zu|trop|demasiado)\\b",
       ignoring_case());
-  return has(s, pattern) && !has(s, denied);
+  return has(s, pattern) && (scope == Scope::text || !has(s, denied));
 }
 
-bool is_budget(std::string_view s) {
+bool is_budget(std::string_view s, Scope scope) {
   static const RE2 pattern(
       "budgets?\\b.{0,60}\\b(?:frozen|freeze|cut|on\\s+hold|suspended|blocked|postponed|eingefroren|gesperrt|"
       "gestrichen|"
@@ -138,7 +148,7 @@ bool is_budget(std::string_view s) {
       "\\b(?:not|isn't|no\\s+longer|nicht\\s+(?:mehr\\s+)?|pas|plus)\\s*(?:frozen|cut|eingefroren|"
       "gekürzt|gestrichen|gesperrt|gelé)\\b",
       ignoring_case());
-  return has(s, pattern) && !has(s, denied);
+  return has(s, pattern) && (scope == Scope::text || !has(s, denied));
 }
 
 int month_named(std::string_view name) {
@@ -180,6 +190,15 @@ std::optional<Date> next_day(std::string_view day, std::string_view month, Times
   return std::nullopt;
 }
 
+// Any first person with a verb of sending: dates are looked for in such texts only.
+bool may_promise(std::string_view s) {
+  static const RE2 pattern(
+      "\\b(?:schick|send|liefer|reich|bring|gebe|mach|erstell)\\w*|\\bje\\s+(?:vous|t')\\s?(?:env|trans|"
+      "ferai|remets)",
+      ignoring_case());
+  return has(s, pattern);
+}
+
 // Promises with a day, in German and French; those in English are tasks already.
 std::optional<Date> promised_by(std::string_view s, Timestamp at) {
   static const RE2 german(
@@ -209,24 +228,56 @@ std::optional<Date> promised_by(std::string_view s, Timestamp at) {
   return std::nullopt;
 }
 
+// Sentences, with those put together again that were cut at the full stop of a day: "bis Freitag, 4.
+// September".
+std::vector<text::Span> whole_sentences(std::string_view scanned) {
+  static const RE2 day_before("(?:^|[^\\d.])\\d{1,2}\\.$", ignoring_case());
+  std::vector<text::Span> made;
+  for (const text::Span span : text::sentences(scanned)) {
+    if (!made.empty() && has(text::slice(scanned, made.back()), day_before)) {
+      const std::string_view s = text::slice(scanned, span);
+      if (month_named(s.substr(0, s.find_first_of(" .,;:!?\n"))) != 0 && s.size() >= 3) {
+        made.back().end = span.end;
+        continue;
+      }
+    }
+    made.push_back(span);
+  }
+  return made;
+}
+
 }  // namespace
 
 std::string shortened(std::string_view s) {
-  if (s.size() > kMaxCueText) {
-    std::size_t end = kMaxCueText;
-    while (end > 0 && (static_cast<unsigned char>(s[end]) & 0xC0) == 0x80) --end;
-    return std::string(s.substr(0, end)) + "…";
-  }
+  const auto first = s.find_first_not_of("-* \t\r\n");
+  if (first == s.npos) return {};
   std::string out;
-  for (const char c : s) out += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
-  return out;
+  for (const char c : s.substr(first)) {
+    const bool space = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    if (!space) {
+      out += c;
+    } else if (!out.empty() && out.back() != ' ') {
+      out += ' ';
+    }
+  }
+  if (out.size() <= kMaxCueText) return out;
+  std::size_t end = kMaxCueText;
+  while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
+  return out.substr(0, end) + "…";
 }
 
 void find_cues(std::string_view whole, std::string_view field, bool ours, Timestamp at,
                std::vector<Cue>& cues) {
-  std::string_view scanned = whole.substr(0, kMaxScanned);
+  const std::string_view scanned = whole.substr(0, kMaxScanned);
+  std::string unused;
+  const bool farewell = is_farewell(scanned, Scope::text), price = is_price(scanned, Scope::text),
+             budget = is_budget(scanned, Scope::text),
+             competitor = is_competitor(scanned, Scope::text, unused);
+  const bool asks = !ours && scanned.find('?') != scanned.npos;
+  const bool promises = ours && may_promise(scanned);
+  if (!farewell && !price && !budget && !competitor && !asks && !promises) return;
   std::optional<Cue> question;
-  for (const text::Span span : text::sentences(scanned)) {
+  for (const text::Span span : whole_sentences(scanned)) {
     if (cues.size() >= kMaxCues) break;
     const std::string_view s = text::slice(scanned, span);
     Cue cue;
@@ -239,19 +290,22 @@ void find_cues(std::string_view whole, std::string_view field, bool ours, Timest
       cue.kind = kind;
       cues.push_back(cue);
     };
-    if (is_farewell(s)) keep(CueKind::farewell);
-    if (std::string name; is_competitor(s, name)) {
+    if (farewell && is_farewell(s, Scope::sentence)) {
+      keep(CueKind::farewell);
+      cues.back().of_self = is_of_self(s);
+    }
+    if (std::string name; competitor && is_competitor(s, Scope::sentence, name)) {
       keep(CueKind::competitor);
       cues.back().name = std::move(name);
     }
-    if (is_price(s)) keep(CueKind::price);
-    if (is_budget(s)) keep(CueKind::budget);
-    if (ours) {
+    if (price && is_price(s, Scope::sentence)) keep(CueKind::price);
+    if (budget && is_budget(s, Scope::sentence)) keep(CueKind::budget);
+    if (promises) {
       if (const auto due = promised_by(s, at)) {
         keep(CueKind::promise);
         cues.back().due = due;
       }
-    } else if (s.ends_with('?')) {
+    } else if (asks && s.ends_with('?')) {
       question = cue;
     }
   }

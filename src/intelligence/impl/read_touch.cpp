@@ -171,7 +171,8 @@ class TouchReader {
     people("participants");
     const auto* transcript = get_object(data_, "transcript");
     const auto* segments = transcript == nullptr ? nullptr : get_array(*transcript, "segments");
-    if (segments == nullptr) return;
+    // A machine's draft of what was said feeds no score.
+    if (segments == nullptr || string_or(*transcript, "quality") == "draft") return;
     int nameless = -1;  // segments since a competitor without a name
     for (std::size_t i = 0; i < std::min(segments->size(), kMaxSegments); ++i) {
       const auto* segment = (*segments)[i].if_object();

@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const TenantId kAcme("acme"), kOther("other");
 
@@ -300,6 +301,169 @@ TEST_F(BookTest, is_made_once_for_the_same_data_and_anew_for_other_data) {
   EXPECT_NE(book.open(*read()).value(), books.front());
 }
 
+// ---- what is linked
+
+struct LinkedTest : BookTest {
+  LinkedTest() {
+    auto tx = begin();
+    const auto ann = put(*tx, "user", "U1", R"({"name":"Ann Own","email":"ann@own.example"})");
+    name(*tx, ann, "user:email", "ann@own.example");
+    deal = put_deal(*tx, "O1", "Negotiation", "100", "2026-08-01", "2026-12-15");
+    EXPECT_TRUE(tx->commit());
+  }
+  ShardId put_mail(const std::string& key, std::string_view from, std::string_view to, std::string_view at,
+                   std::string_view text, std::string_view mail_class = "person") {
+    auto tx = begin();
+    const auto id =
+        put(*tx, "email", key,
+            json::serialize(json::object{{"messageId", key},
+                                         {"threadId", "thread-1"},
+                                         {"class", mail_class},
+                                         {"from", {{"email", from}, {"name", ""}}},
+                                         {"to", json::array{json::object{{"email", to}, {"name", ""}}}},
+                                         {"subject", "Pumps"},
+                                         {"bodyPlainText", text},
+                                         {"attachments", json::array()},
+                                         {"sentAt", at}}));
+    const storage::Footprint thread{"thread", "thread-1"};
+    EXPECT_TRUE(tx->put_footprints(id, {&thread, 1}));
+    EXPECT_TRUE(tx->commit());
+    return id;
+  }
+  // As linking does, with an activity beside it.
+  void link(const ShardId& from, std::string_view status, int confidence = 90) {
+    auto tx = begin();
+    storage::Link made;
+    made.id = ids.next();
+    made.from = from;
+    made.from_type = "email";
+    made.to = deal;
+    made.to_type = "opportunity";
+    made.strategy = "participant";
+    made.confidence = confidence;
+    made.status = status;
+    made.created_by = "linking";
+    made.created_at = made.last_verified_at = clock.now();
+    EXPECT_TRUE(tx->put_links({&made, 1}));
+    put(*tx, "activity", "a" + made.id, "{}");
+    EXPECT_TRUE(tx->commit());
+  }
+  std::map<std::string, json::object> factors(std::optional<Date> as_of = {}) {
+    std::map<std::string, json::object> found;
+    const auto document = book.deal(*read(), deal, as_of).value();
+    for (const auto& item : document.at("risk").at("factors").as_array())
+      found[string_or(item.get_object(), "id")] = item.get_object();
+    return found;
+  }
+  ShardId deal;
+};
+
+TEST_F(LinkedTest, judges_a_deal_by_the_mails_attached_to_it) {
+  const auto mail =
+      put_mail("m1", "pat@orbis.example", "ann@own.example", "2026-10-02T09:00:00Z", "The budget is frozen.");
+  EXPECT_FALSE(factors().contains("no_inbound"));
+  link(mail, "attached");
+  const auto found = factors();
+  ASSERT_TRUE(found.contains("no_inbound"));
+  ASSERT_TRUE(found.contains("budget_frozen"));
+  EXPECT_FALSE(found.contains("silence"));
+  const auto& evidence = found.at("budget_frozen").at("evidence").as_array().front().get_object();
+  EXPECT_EQ(string_or(evidence, "kind"), "email");
+  EXPECT_EQ(string_or(evidence, "quote"), "The budget is frozen.");
+  EXPECT_EQ(string_or(evidence, "shardId"), mail.str());
+  EXPECT_EQ(string_or(evidence, "type"), "email");
+  EXPECT_EQ(evidence.at("locator").at("start").as_int64(), 0);
+  EXPECT_FALSE(factors(parse_date("2026-10-01").value()).contains("budget_frozen"))
+      << "nobody had written yet";
+}
+
+TEST_F(LinkedTest, follows_a_link_that_is_rejected_and_a_mail_that_changes) {
+  const auto mail =
+      put_mail("m1", "pat@orbis.example", "ann@own.example", "2026-10-20T09:00:00Z", "It is too expensive.");
+  link(mail, "attached");
+  EXPECT_TRUE(factors().contains("price_objection"));
+  auto tx = begin();
+  storage::ShardWrite write;
+  write.shard = *tx->shard(mail).value();
+  write.expected_version = 1;
+  write.shard.version = 2;
+  auto data = parse_json(write.shard.data).value().get_object();
+  data["bodyPlainText"] = "All is well.";
+  write.shard.data = json::serialize(data);
+  ASSERT_TRUE(tx->put_shards({&write, 1}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_FALSE(factors().contains("price_objection"));
+  EXPECT_TRUE(factors().contains("single_threaded"));
+  link(mail, "rejected");
+  EXPECT_FALSE(factors().contains("single_threaded"));
+}
+
+TEST_F(BookTest, tells_no_sides_apart_while_nobody_is_known_to_be_ours) {
+  auto tx = begin();
+  const auto deal = put_deal(*tx, "O1", "Negotiation", "100", "2026-08-01", "2026-12-15");
+  const auto mail =
+      put(*tx, "email", "m1",
+          R"({"class":"person","from":{"email":"ann@own.example"},"sentAt":"2026-09-01T00:00:00Z"})");
+  storage::Link link;
+  link.id = ids.next();
+  link.from = mail;
+  link.from_type = "email";
+  link.to = deal;
+  link.to_type = "opportunity";
+  link.confidence = 90;
+  link.status = "attached";
+  ASSERT_TRUE(tx->put_links({&link, 1}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_THAT(json::serialize(book.deal(*read(), deal).value()), Not(HasSubstr("no_inbound")));
+}
+
+TEST_F(LinkedTest, finds_the_bounce_in_the_thread_of_our_mail) {
+  auto tx = begin();
+  put(*tx, "contact", "C1", R"({"name":"Pat Doe","email":"pat@orbis.example"})");
+  const auto role = put(*tx, "contact_role", "R1", R"({"role":"Champion"})");
+  const std::vector relations{relation(role, "opportunity", "opportunity:id", "O1"),
+                              relation(role, "contact", "contact:id", "C1")};
+  ASSERT_TRUE(tx->put_relations(relations));
+  ASSERT_TRUE(tx->commit());
+  link(put_mail("m1", "ann@own.example", "pat@orbis.example", "2026-10-20T09:00:00Z", "Hello?"), "attached");
+  put_mail("m2", "mailer-daemon@orbis.example", "ann@own.example", "2026-10-20T09:01:00Z",
+           "<pat@orbis.example>: 550 5.1.1 user unknown", "bounce");
+  const auto found = factors();
+  ASSERT_TRUE(found.contains("champion_left"));
+}
+
+TEST_F(LinkedTest, holds_us_to_a_task_of_ours_until_it_is_done) {
+  const auto mail = put_mail("m1", "ann@own.example", "pat@orbis.example", "2026-10-02T09:00:00Z",
+                             "I'll send you the drawings by 5 October.");
+  link(mail, "attached");
+  auto tx = begin();
+  json::object task{
+      {"title", "I'll send you the drawings by 5 October."},
+      {"kind", "commitment"},
+      {"owner", "Ann Own"},
+      {"ownerSide", "own"},
+      {"dueDate", "2026-10-05"},
+      {"status", "open"},
+      {"confidence", .9},
+      {"evidence", {{"text", "I'll send you the drawings by 5 October."}, {"start", 0}, {"end", 40}}},
+      {"source", {{"type", "email"}, {"externalId", "m1"}, {"id", mail.str()}}}};
+  const auto id = put(*tx, "task", "email:m1:1", json::serialize(task));
+  ASSERT_TRUE(tx->commit());
+  const auto found = factors();
+  ASSERT_TRUE(found.contains("overdue_promise"));
+  EXPECT_THAT(std::string(found.at("overdue_promise").at("detail").as_string()), HasSubstr("2026-10-05"));
+  tx = begin();
+  storage::ShardWrite write;
+  write.shard = *tx->shard(id).value();
+  write.expected_version = 1;
+  write.shard.version = 2;
+  task["status"] = "done";
+  write.shard.data = json::serialize(task);
+  ASSERT_TRUE(tx->put_shards({&write, 1}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_FALSE(factors().contains("overdue_promise"));
+}
+
 // ---- the stage
 
 struct RiskTest : BookTest {
@@ -308,8 +472,7 @@ struct RiskTest : BookTest {
     schemas = messaging::SchemaRegistry::create(messaging::builtin_schemas()).value();
     publisher = std::make_unique<messaging::Publisher>(*schemas, clock, ids);
     messaging::ConsumerOptions options;
-    options.queue = {
-        std::string(model::queue::kAnalyticsRisk), {std::string(model::event::kOpportunityUpdated)}, 5};
+    options.queue = {std::string(model::queue::kAnalyticsRisk), RiskHandler::patterns(), 5};
     messaging::ConsumerParts parts{store.get(), broker.get(), schemas.get(), publisher.get(),
                                    &clock,      &random,      &ids,          {}};
     consumer = std::make_unique<messaging::Consumer>(parts, options, handler);
@@ -371,6 +534,25 @@ TEST_F(RiskTest, says_what_is_new_and_says_it_once) {
   publish_updated(id, "webhook-2");
   ASSERT_TRUE(step());
   EXPECT_TRUE(published().empty()) << "nothing changed, so there is nothing to say";
+}
+
+TEST_F(RiskTest, scores_a_deal_when_something_is_linked_to_it) {
+  const auto id = put_one_deal();
+  auto tx = begin();
+  const auto link = [&](std::string_view type, const ShardId& to) {
+    return json::object{
+        {"linkId", "l1"},       {"sourceType", "email"}, {"sourceId", "m1"},          {"targetType", type},
+        {"targetId", to.str()}, {"confidence", 90},      {"strategy", "participant"}, {"status", "attached"}};
+  };
+  ASSERT_TRUE(publisher->publish(
+      *tx, "linking", {CorrelationId("webhook-1"), ""},
+      {model::event::kEntityLinked, "",
+       json::object{{"records", json::array{link("opportunity", id), link("account", ShardId("a1"))}}}, 0,
+       2}));
+  ASSERT_TRUE(tx->commit());
+  ASSERT_TRUE(step());
+  EXPECT_TRUE(read()->insight("deal", id).value());
+  EXPECT_EQ(read()->insights("deal").value().size(), 1);
 }
 
 TEST_F(RiskTest, passes_over_deals_that_are_gone_and_closed_ones_never_scored) {

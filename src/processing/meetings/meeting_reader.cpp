@@ -7,6 +7,7 @@
 #include "content/transcripts/analyse.hpp"
 #include "model/entity.hpp"
 #include "processing/content/people.hpp"
+#include "processing/meetings/recommendations.hpp"
 
 namespace castiel::processing {
 
@@ -157,6 +158,7 @@ Result<Understood> MeetingReader::read(const json::object& record, const RecordC
     }
     out.tasks.push_back(std::move(task));
   }
+  const auto recommendations = recommendations_of(transcript, own);
   auto participants = participants_json(people, transcript, context.own);
   auto analysis = analysis_of(transcript);
   const auto segment_count = static_cast<std::int64_t>(segments.size());
@@ -181,15 +183,15 @@ Result<Understood> MeetingReader::read(const json::object& record, const RecordC
                 {"fullText", std::move(full_text)},
                 {"segments", std::move(segments)}}},
               {"analysis", analysis},
-              {"recommendations", json::array()},
+              {"recommendations", recommendations},
               {"warnings", take(transcript, "warnings", json::array())}};
   if (const auto url = string_or(record, "recordingUrl"); !url.empty())
     out.data["recording"] = json::object{{"url", url}};
   analysis.erase("actionItems");
   analysis.erase("vendor");
-  out.said = {{"meetingId", out.external_id},     {"transcript", {{"segments", segment_count}}},
-              {"analysis", std::move(analysis)},  {"actionItems", items},
-              {"recommendations", json::array()}, {"linkedOpportunities", json::array()}};
+  out.said = {{"meetingId", out.external_id},       {"transcript", {{"segments", segment_count}}},
+              {"analysis", std::move(analysis)},    {"actionItems", items},
+              {"recommendations", recommendations}, {"linkedOpportunities", json::array()}};
   return out;
 }
 

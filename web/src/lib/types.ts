@@ -157,6 +157,8 @@ export interface Evidence {
   type?: string | null;
   shardId?: string | null;
   locator?: Locator | null;
+  /** The words there. */
+  quote?: string | null;
 }
 
 export interface ProbabilityFactor {
