@@ -107,7 +107,7 @@ Result<std::shared_ptr<const Book>> DealBook::open(const storage::Reader& reader
     return entry->request == request && entry->version == version;
   };
   if (const auto found = std::ranges::find_if(impl_->entries, wanted); found != impl_->entries.end()) {
-    const auto kept = *found;  // stays when another thread evicts it
+    auto kept = *found;  // stays when another thread evicts it
     impl_->changed.wait(lock, [&] { return kept->done || !kept->error.code.empty(); });
     if (!kept->done) return std::unexpected(kept->error);
     kept->used = ++impl_->uses;

@@ -271,17 +271,41 @@ class Forecaster {
     return result;
   }
 
+  // How the common shock moves what new deals bring, level by level, with mean 1: they meet the same swing as
+  // the deals that are open now.
+  struct Swing {
+    std::vector<double> factors;
+    double variance = 0;
+  };
+  Swing swing_of(const Period& period) const {
+    const double sd = model_.shock_sd(period.end - date_of(request_.as_of) + 1);
+    const Quality& quality = model_.quality();
+    const double rate = quality.n > 0 ? static_cast<double>(quality.won) / quality.n : .5;
+    const double usual = impl::logit(rate);
+    Swing swing;
+    double mean = 0;
+    for (int level = 0; level < kShockLevels; ++level) {
+      const double z = impl::normal_quantile((level + .5) / kShockLevels);
+      mean += swing.factors.emplace_back(impl::sigmoid(usual + z * sd)) / kShockLevels;
+    }
+    for (double& factor : swing.factors) {
+      factor /= mean;
+      swing.variance += (factor - 1) * (factor - 1) / kShockLevels;
+    }
+    return swing;
+  }
+
   void simulate(Random& random) {
     const std::size_t groups = group_names_.size(), periods = request_.periods.size();
     const auto fresh = new_businesses();
-    const int per_level = std::max(1, request_.simulations / kShockLevels);
-    const auto runs = static_cast<std::size_t>(per_level * kShockLevels);
+    const auto per_level = static_cast<std::size_t>(std::max(1, request_.simulations / kShockLevels));
+    const std::size_t runs = per_level * kShockLevels;
     std::vector<std::vector<double>> totals(rows_.size(), std::vector<double>(runs));
     // Chance of each period of each deal, shifted by the level's shock: in (before, until] of one uniform
     // draw.
     std::vector<double> until(periods);
-    for (int level = 0; level < kShockLevels; ++level) {
-      const double z = impl::normal_quantile((level + .5) / kShockLevels);
+    for (std::size_t level = 0; level < kShockLevels; ++level) {
+      const double z = impl::normal_quantile((static_cast<double>(level) + .5) / kShockLevels);
       for (const OpenDeal& open : open_) {
         if (open.amount <= 0 && !open.assumed) continue;
         for (std::size_t p = 0; p < periods; ++p) {
@@ -290,18 +314,24 @@ class Forecaster {
           until[p] = by <= 0 ? 0 : impl::sigmoid(impl::logit(by) + z * model_.shock_sd(ahead));
         }
         const double most = *std::ranges::max_element(until);
-        for (int i = 0; i < per_level; ++i) {
+        for (std::size_t i = 0; i < per_level; ++i) {
           const double u = random.uniform();
           if (u >= most) continue;
-          place(open, until, u, totals, static_cast<std::size_t>(level * per_level + i), random);
+          place(open, until, u, totals, level * per_level + i, random);
         }
       }
     }
     for (std::size_t r = 0; r < rows_.size(); ++r) {
       const impl::NewBusiness& business = fresh[r];
       const double won = rows_[r].won.to_double();
-      for (double& total : totals[r])
-        total += won + impl::draw_gamma(random, business.mean, business.variance);
+      const Swing swing = swing_of(rows_[r].period);
+      // The swing is in the spread of past windows already: what it explains is not drawn twice.
+      const double rest =
+          std::max(business.chance, business.variance - swing.variance * business.mean * business.mean);
+      for (std::size_t run = 0; run < runs; ++run) {
+        const double factor = swing.factors[run / per_level];
+        totals[r][run] += won + impl::draw_gamma(random, business.mean * factor, rest);
+      }
       rows_[r].expected_new = cents(business.mean);
       rows_[r].p10 = cents(impl::sample_quantile(totals[r], .1));
       rows_[r].p50 = cents(impl::sample_quantile(totals[r], .5));
@@ -434,7 +464,8 @@ Backtest backtest(std::span<const Deal> deals, Timestamp as_of, const BacktestOp
   for (int i = 0; i < options.max_periods;
        ++i, period = previous_period(period, options.fiscal_start_month)) {
     const Timestamp start = start_of(period.start);
-    for (const Timestamp at : {start, impl::plus_days(start, period.days() / 2)}) {
+    const int half = period.days() / 2;
+    for (const Timestamp at : {start, impl::plus_days(start, half)}) {
       if (at != start && !options.mid_period) continue;
       const WinModel model = train(deals, at, train_options);
       if (model.quality().n < kEnoughClosed) continue;

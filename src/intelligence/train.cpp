@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 
@@ -165,6 +166,7 @@ std::vector<CalibrationBin> calibration_bins(const std::vector<impl::Scored>& sc
     double from, to, weight, predicted, observed;
   };
   std::vector<Sum> sums;
+  sums.reserve(kBins);
   for (int i = 0; i < kBins; ++i) sums.push_back({i / 10.0, (i + 1) / 10.0, 0, 0, 0});
   for (const auto& s : scored) {
     const double p = impl::sigmoid(s.score);
@@ -219,23 +221,28 @@ void measure(const std::vector<impl::Scored>& scored, const std::vector<double>&
 }
 
 // The common swing of the deals that close in one period: what the squares of (won - expected) exceed chance
-// by, in log-odds, by the method of moments, held towards the shipped value.
+// by, in log-odds, by the method of moments, held towards the shipped value. Expected is what was to be
+// expected when the period began, as in a forecast: a look at a deal just before its end knows of the swing
+// already. `looks` gives the instants of a deal's predictions.
 double shock_of(const Unseen& unseen, const std::vector<impl::Scored>& calibrated,
-                const impl::ClosedDeals& closed, PeriodKind kind) {
+                const impl::ClosedDeals& closed, PeriodKind kind,
+                const std::function<std::vector<Timestamp>(std::size_t deal)>& looks) {
   struct Sum {
     double expected = 0, variance = 0, won = 0;
   };
   std::map<Date, Sum> periods;
   for (std::size_t i = 0; i < calibrated.size();) {
     const std::uint32_t deal = unseen.deals[i];
-    double p = 0;
-    int n = 0;
-    for (; i < calibrated.size() && unseen.deals[i] == deal; ++i, ++n)
-      p += impl::sigmoid(calibrated[i].score);
-    p /= n;
-    Sum& sum = periods[period_of(date_of(closed.at[deal]), kind).start];
-    sum.expected += p;
-    sum.variance += p * (1 - p);
+    const std::vector<Timestamp> times = looks(deal);
+    const Date start = period_of(date_of(closed.at[deal]), kind).start;
+    std::optional<double> p;
+    for (std::size_t n = 0; i < calibrated.size() && unseen.deals[i] == deal; ++i, ++n) {
+      if (n < times.size() && times[n] < start_of(start)) p = impl::sigmoid(calibrated[i].score);
+    }
+    if (!p) continue;  // it began in the period
+    Sum& sum = periods[start];
+    sum.expected += *p;
+    sum.variance += *p * (1 - *p);
     sum.won += closed.deals[deal]->status == Status::won;
   }
   double excess = kPriorShock * kPriorShock * kPriorShockPeriods, weight = kPriorShockPeriods;
@@ -314,8 +321,12 @@ class Trainer {
       calibrated = chosen.scored;
     }
     measure(calibrated, chosen.base, parts_->quality);
-    parts_->shock_month = shock_of(chosen, calibrated, closed_, PeriodKind::month);
-    parts_->shock_quarter = shock_of(chosen, calibrated, closed_, PeriodKind::quarter);
+    const auto looks = [this](std::size_t deal) {
+      return impl::snapshots(*closed_.deals[deal], closed_.at[deal], parts_->facts, options_.max_snapshots)
+          .times;
+    };
+    parts_->shock_month = shock_of(chosen, calibrated, closed_, PeriodKind::month, looks);
+    parts_->shock_quarter = shock_of(chosen, calibrated, closed_, PeriodKind::quarter, looks);
   }
 
   void fit_final() {
@@ -349,7 +360,7 @@ class Trainer {
           "{} closed deals blended with shipped starting values; the tenant's own weights count from {}.",
           closed_.total, kOwnWeights);
     }
-    const auto add = [&](std::string sentence) {
+    const auto add = [&](const std::string& sentence) {
       if (!note.empty()) note += ' ';
       note += sentence;
     };

@@ -126,7 +126,7 @@ void add_tenants(Cli& cli) {
   auto name = std::make_shared<std::string>();
   auto pairs = std::make_shared<std::vector<std::string>>();
   auto sure = std::make_shared<bool>(false);
-  const auto add = [&](const char* command, const char* help, auto run) {
+  const auto add = [&](const char* command, const char* help, const auto& run) {
     auto* app = tenants->add_subcommand(command, help);
     app->callback([&cli, run] { cli.chosen = run; });
     return app;

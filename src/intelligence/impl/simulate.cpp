@@ -45,6 +45,7 @@ NewBusiness new_business(std::span<const WonDeal> won, Date first, Timestamp as_
   const double independent = std::max(1.0, static_cast<double>(history) / reach);
   result.mean = mean * scale;
   result.variance = variance * scale * scale * (1 + 1 / independent);
+  result.chance = std::min(result.variance, squares / n * scale * scale);
   result.windows = static_cast<int>(sums.size());
   return result;
 }
@@ -98,8 +99,7 @@ double draw_gamma(Random& random, double mean, double variance) {
 
 double sample_quantile(std::vector<double>& sample, double q) {
   if (sample.empty()) return 0;
-  const auto at =
-      sample.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(sample.size() - 1) + .5);
+  const auto at = sample.begin() + std::lround(q * static_cast<double>(sample.size() - 1));
   std::ranges::nth_element(sample, at);
   return *at;
 }

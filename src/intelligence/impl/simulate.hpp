@@ -22,6 +22,7 @@ struct WonDeal {
 // apart.
 struct NewBusiness {
   double mean = 0, variance = 0;
+  double chance = 0;  // the part of the variance that comes from few and unequal deals alone
   int windows = 0;
 };
 // `first`: the earliest day the data covers.
