@@ -31,6 +31,8 @@ std::string_view name_of(DateType type) {
 
 // Whether a mention may begin with this token; keeps the grammar from being tried at every word.
 bool may_begin(const DateTokens& t, std::size_t i) {
+  // Within a row of figures there is no date, only at its end: "… 26 10 2016".
+  if (t.number(i) && t.number(i + 1) && t.number(i + 2) && t.number(i + 3)) return false;
   if (t.number(i) || t.is(i, "'")) return true;
   const auto word = t.word(i);
   if (word.empty()) return false;
