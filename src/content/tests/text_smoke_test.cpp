@@ -40,7 +40,7 @@ TEST(TextSmoke, damaged_text_breaks_nothing) {
 }
 
 TEST(TextSmoke, long_runs_of_one_kind_take_linear_time) {
-  constexpr std::size_t kBytes = 4 * 1024;
+  constexpr std::size_t kBytes = 2 * 1024;
   for (const std::string_view unit : {"1 ", "a.", "the next ", "twenty ", "@a.b ", "1.1.", "((((", "3/4 ",
                                       "A ", "> \n", "from 3 to ", "\xE2\x80", "every ", "12-", "Mr A B C "}) {
     std::string text;

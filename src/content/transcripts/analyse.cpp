@@ -21,6 +21,7 @@ using impl::Side;
 constexpr double kLeastConfidence = 0.5;        // of an action item worth listing
 constexpr std::size_t kMaxFindings = 5'000;     // of one kind
 constexpr std::size_t kTellingWordBytes = 6;    // of a word that tells one deed from another
+constexpr std::size_t kComparedItems = 200;     // the latest, when looking for what was said before
 constexpr std::size_t kMaxAddressees = 50;      // of an utterance, whose names may be said
 constexpr std::size_t kLeastQuestionWords = 3;  // of a question that is a key moment: "right?" is none
 constexpr std::size_t kWholeTextBytes =
@@ -256,7 +257,6 @@ class Analysis {
 
   // A summing-up at the end says again who does what by when.
   bool said_before(const text::ActionItem& item) {
-    if (!item.due) return false;
     std::vector<std::string> words;
     std::string word;
     for (const char c : lower(item.text) + " ") {
@@ -269,9 +269,15 @@ class Analysis {
         words.push_back(word);
       word.clear();
     }
-    for (const auto& before : said_) {
-      if (before.kind != item.kind || before.owner != item.owner || before.due != item.due) continue;
-      if (std::ranges::find_first_of(words, before.words) != words.end()) return true;
+    const std::size_t first = said_.size() > kComparedItems ? said_.size() - kComparedItems : 0;
+    for (std::size_t i = first; i < said_.size(); ++i) {
+      const auto& before = said_[i];
+      if (before.kind != item.kind || before.owner != item.owner) continue;
+      if (before.due && item.due && before.due != item.due) continue;
+      const auto shared = std::ranges::count_if(words, [&](const std::string& one) {
+        return std::ranges::find(before.words, one) != before.words.end();
+      });
+      if (shared >= (before.due && item.due ? 1 : 2)) return true;
     }
     if (said_.size() < kMaxFindings) said_.push_back({item.kind, item.owner, item.due, std::move(words)});
     return false;
@@ -424,7 +430,7 @@ class Analysis {
     std::optional<Date> due;
     std::vector<std::string> words;
   };
-  std::vector<Said> said_;  // items with a day
+  std::vector<Said> said_;
   std::vector<std::size_t> questions_;
   std::vector<double> feeling_, feeling_weight_;
   json::array moments_, items_, commitments_, objections_, positive_, negative_, neutral_, next_steps_,

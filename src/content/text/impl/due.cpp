@@ -194,7 +194,7 @@ class ForeignDays {
         continue;
       }
       const auto from = deadline_before(i);
-      if (*day >= today_ && (!found || from)) {
+      if (*day >= today_ && !is_beginning(i) && (!found || from)) {
         const auto start = tokens_[from.value_or(i)].start;
         found = Due{*day, std::string(text_.substr(start, tokens_[next - 1].end - start))};
         if (from) break;
@@ -215,10 +215,23 @@ class ForeignDays {
   // The word that makes a deadline of the day at a token.
   std::optional<std::size_t> deadline_before(std::size_t i) const {
     for (std::size_t back = 1; back <= 3 && back <= i; ++back) {
-      if (is(i - back, names_.deadlines)) return i - back;
-      if (!is(i - back, names_.fill)) return std::nullopt;
+      std::size_t at = i - back;
+      if (is(at, names_.deadlines)) {
+        if (at > 0 && is(at - 1, names_.deadlines)) --at;  // "bis zum"
+        return at;
+      }
+      if (!is(at, names_.fill)) return std::nullopt;
     }
     return std::nullopt;
+  }
+  // "nach dem 2. Dezember": not before that day, so no deadline.
+  bool is_beginning(std::size_t i) const {
+    for (std::size_t back = 1; back <= 3 && back <= i; ++back) {
+      if (is(i - back, " nach ab seit apr\xC3\xA8s d\xC3\xA8s depuis desde despu\xC3\xA9s dopo "))
+        return true;
+      if (!is(i - back, names_.fill)) return false;
+    }
+    return false;
   }
 
   int month_at(std::size_t i) const {

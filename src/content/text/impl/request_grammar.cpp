@@ -1,9 +1,12 @@
 #include "content/text/impl/request_grammar.hpp"
 
+#include <re2/set.h>
+
 #include <algorithm>
 #include <array>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "content/text/impl/patterns.hpp"
@@ -238,8 +241,43 @@ Rules romance_rules() {
   return rules;
 }
 
-const Rules& rules_of(std::string_view language) {
-  static const Rules english = english_rules(), german = german_rules(), romance = romance_rules();
+// The rules of a language, and all their patterns as one automaton that says in a single pass which can
+// match.
+class Grammar {
+ public:
+  explicit Grammar(Rules rules) : rules_(std::move(rules)), set_(options(), re2::RE2::UNANCHORED) {
+    for (const auto& rule : rules_) set_.Add(rule->pattern.pattern(), nullptr);
+    compiled_ = set_.Compile();
+  }
+  template <class F>
+  void each_match(std::string_view clause, F take) const {
+    std::vector<int> hits;
+    re2::RE2::Set::ErrorInfo error{};
+    const bool some = compiled_ && set_.Match(re2::StringPiece(clause.data(), clause.size()), &hits, &error);
+    if (some) {
+      std::ranges::sort(hits);
+      for (const int hit : hits) take(*rules_[static_cast<std::size_t>(hit)]);
+    } else if (!compiled_ || error.kind != re2::RE2::Set::kNoError) {
+      // The automaton outgrew its memory: one by one.
+      for (const auto& rule : rules_)
+        if (matches(clause, rule->pattern)) take(*rule);
+    }
+  }
+
+ private:
+  static re2::RE2::Options options() {
+    constexpr std::int64_t kMaxAutomatonBytes = 64 << 20;
+    re2::RE2::Options out = ignoring_case();
+    out.set_max_mem(kMaxAutomatonBytes);
+    return out;
+  }
+  Rules rules_;
+  re2::RE2::Set set_;
+  bool compiled_ = false;
+};
+
+const Grammar& grammar_of(std::string_view language) {
+  static const Grammar english(english_rules()), german(german_rules()), romance(romance_rules());
   if (language == "de") return german;
   if (language == "fr" || language == "es" || language == "it") return romance;
   return english;
@@ -249,7 +287,9 @@ const Rules& rules_of(std::string_view language) {
 std::vector<std::string_view> clauses_of(std::string_view sentence) {
   static const re2::RE2 seam(
       "(?:;|,(?:\\s+(?:and|but|then|und|aber|dann))?\\s+(?:i|we|you|he|she|they|ich|wir|er)(?:\\s|'|"
-      "\xE2\x80\x99))",
+      "\xE2\x80\x99)|"
+      "\\sund\\s+" +
+          any({kGermanStems}) + "e\\s)",
       ignoring_case());
   std::vector<std::string_view> out;
   std::size_t start = 0;
@@ -354,7 +394,7 @@ bool is_idle(std::string_view sentence) {
 
 bool addresses_someone(std::string_view sentence) {
   static const re2::RE2 pattern(
-      "\\b(?:you|your|yours|u|please|pls|let\\s+(?:me|us)|let'?s|someone|anyone|somebody)\\b|\\?\\s*$|^\\W*(?"
+      "\\b(?:you|your|yours|u|please|pls|let\\s+(?:me|us)|let'?s)\\b|\\?\\s*$|^\\W*(?"
       ":[a-z]+[,:-]\\s+)?(?:(?:and|also|then|so)\\s+)?" +
           any({kWorkVerbs, kLightVerbs}) + "\\b",
       ignoring_case());
@@ -382,24 +422,26 @@ bool is_plain_question(std::string_view sentence) {
 
 std::vector<RequestReading> read_requests(std::string_view sentence, std::string_view language, bool spoken) {
   std::vector<RequestReading> out;
-  if (is_idle(sentence)) return out;
+  const Grammar& grammar = grammar_of(language);
   for (const auto clause : clauses_of(sentence)) {
-    const bool question = ends_as_question(clause);
-    const bool denied = is_denied(clause);
     RequestReading best;
-    for (const auto& rule : rules_of(language)) {
-      if (rule->confidence <= best.confidence || (question && !rule->questions)) continue;
-      if (denied && rule->act == Act::commitment) continue;
+    const bool question = ends_as_question(clause);
+    std::optional<bool> denied;
+    grammar.each_match(clause, [&](const Rule& rule) {
+      if (rule.confidence <= best.confidence || (question && !rule.questions)) return;
+      if (rule.act == Act::commitment) {
+        if (!denied) denied = is_denied(clause);
+        if (*denied) return;
+      }
+      if (!met(spoken ? rule.needs_spoken : rule.needs, clause)) return;
       re2::StringPiece actor;
-      const re2::StringPiece whole(clause.data(), clause.size());
-      const bool named = rule->pattern.NumberOfCapturingGroups() > 0;
-      if (!(named ? re2::RE2::PartialMatch(whole, rule->pattern, &actor) : matches(clause, rule->pattern)))
-        continue;
-      if (!met(spoken ? rule->needs_spoken : rule->needs, clause)) continue;
-      best = {rule->act, rule->confidence, clause, view(actor)};
-    }
+      if (rule.pattern.NumberOfCapturingGroups() > 0)
+        re2::RE2::PartialMatch(re2::StringPiece(clause.data(), clause.size()), rule.pattern, &actor);
+      best = {rule.act, rule.confidence, clause, view(actor)};
+    });
     if (best.act != Act::none) out.push_back(best);
   }
+  if (!out.empty() && is_idle(sentence)) out.clear();
   return out;
 }
 
