@@ -64,6 +64,17 @@ TEST(DueDays, belong_to_the_clause_and_are_deadlines) {
   EXPECT_EQ(said("I'll send the figures for 2027."), "commitment|Ruth Amsel|-;");
 }
 
+TEST(Sentences, of_two_deeds_give_two_items) {
+  const std::string_view text = "Next: Pavel sends the drawings, and I'll send the invoice by Friday.";
+  const auto items = find_action_items(text, {"Ruth Amsel", {"Pavel Dorn"}, true, {}}, kThursday);
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].owner, "Pavel Dorn");
+  EXPECT_FALSE(items[0].due.has_value());
+  EXPECT_EQ(items[1].owner, "Ruth Amsel");
+  EXPECT_EQ(to_string(items[1].due.value_or(Date{})), "2026-06-12");
+  for (const auto& item : items) EXPECT_EQ(slice(text, item.evidence), item.text);
+}
+
 TEST(GermanItems, have_owner_and_due_day) {
   EXPECT_EQ(said("Ich schicke Ihnen das Muster bis Freitag."), "commitment|Ruth Amsel|2026-06-12;");
   EXPECT_EQ(said("K\xC3\xB6nnten Sie mir die Zeichnung bis zum 30. Juni schicken?"),

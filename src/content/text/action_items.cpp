@@ -162,11 +162,11 @@ std::vector<ActionItem> find_action_items(std::string_view text, const Speech& s
     const auto readings = judge(sentence, language, speech);
     for (const auto& reading : readings) {
       const bool whole = readings.size() == 1 || reading.clause.empty();
-      const std::size_t from =
-          whole ? start : static_cast<std::size_t>(reading.clause.data() - source.text().data());
-      const std::size_t to = whole ? end : from + reading.clause.size();
+      const auto part = trim(whole ? sentence : reading.clause);
+      const auto from = static_cast<std::size_t>(part.data() - source.text().data());
+      const auto to = from + part.size();
       ActionItem item;
-      item.text = std::string(trim(source.text().substr(from, to - from)));
+      item.text = std::string(part);
       item.kind = reading.act == Act::commitment ? "commitment" : "request";
       item.confidence = reading.confidence;
       item.evidence = source.span(from, to);
