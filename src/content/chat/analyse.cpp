@@ -107,7 +107,7 @@ void analyse_message(json::object& message, const text::Context& context) {
   const bool speech = is_speech(message);
   auto own = context;
   if (const auto sent = parse_timestamp(string_or(message, "sentAt"))) own.at = *sent;
-  text::Speech who{string_or(message, "userName", string_or(message, "userId")), {}};
+  text::Speech who{string_or(message, "userName", string_or(message, "userId")), {}, true, {}};
   if (const auto* mentions = get_array(message, "mentions")) {
     for (const auto& mention : *mentions) {
       const auto name = mention.is_object() ? string_or(mention.get_object(), "name") : std::string();

@@ -181,8 +181,12 @@ void fuzz_text(std::string_view bytes) {
   for (const auto& item : text::find_amounts(bytes)) holds(item.span, item.text);
   for (const auto& item : text::find_entities(bytes)) holds(item.span, item.text);
   for (const auto& item : text::find_personal_data(bytes)) holds(item.span, item.text);
-  for (const auto& item : text::find_action_items(bytes, {"a", {"b"}}, context))
-    holds(item.evidence, item.text);
+  for (const bool spoken : {false, true}) {
+    for (const auto* language : {"", "de", "fr", "es", "it"}) {
+      for (const auto& item : text::find_action_items(bytes, {"a", {"b"}, spoken, language}, context))
+        holds(item.evidence, item.text);
+    }
+  }
   std::size_t end = 0;
   for (const auto& span : text::sentences(bytes)) {
     must(span.start >= end && span.end > span.start, "sentences follow one another");

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "content/mail/impl/mail_words.hpp"
+#include "content/mail/impl/spam_signs.hpp"
 #include "content/mail/reply.hpp"
 #include "content/values.hpp"
 
@@ -241,8 +242,8 @@ MailClass classify(const json::object& structure) {
   if (auto why = marketing(mail, structure)) return {"marketing", *why};
   if (mail.get("x-spam-flag").starts_with("yes")) return {"spam", "header: x-spam-flag"};
   if (string_or(structure, "inReplyTo").empty()) {
-    const double p = spam_probability(structure);
-    if (p >= kSpamThreshold) return {"spam", "model: words and headers"};
+    const auto signs = impl::spam_signs(structure);
+    if (signs.is_spam()) return {"spam", "words: " + signs.strong};
   }
   return {"person", "no sign of a machine"};
 }

@@ -1,6 +1,6 @@
 #pragma once
 // What kind of mail a mail is: a person's words, or a machine's, and what a person's mail is about. Rules,
-// first match wins, and a small calibrated model for spam; every answer names its rule. Pure, thread-safe.
+// first match wins; every answer names its rule. Pure, thread-safe.
 
 #include <string>
 #include <string_view>
@@ -9,18 +9,12 @@
 
 namespace castiel::content::mail {
 
-// A mail may be left out as spam only above this probability; below it stays a person's.
-inline constexpr double kSpamThreshold = 0.9;
-
 struct MailClass {
   std::string_view name;  // person, marketing, list, notification, auto_reply, bounce, calendar, spam
   std::string reason;     // "rule: what was seen"
 };
 // `structure`: of parse_message, with "headers".
 MailClass classify(const json::object& structure);
-
-// 0..1 by words and headers.
-double spam_probability(const json::object& structure);
 
 // intro, proposal, negotiation, follow_up, scheduling, support or other, of a person's own words.
 std::string_view mail_type(std::string_view subject, std::string_view reply_text, bool is_reply);

@@ -14,6 +14,9 @@ namespace castiel::content::mail {
 namespace {
 
 constexpr std::size_t kMinSubjectKeyBytes = 4;
+constexpr std::size_t kMaxSameSubject = 50;    // earlier mails of a subject that one is compared with
+constexpr std::size_t kMaxComparedLines = 12;  // of a mail, looked for in another's quotes
+constexpr std::size_t kComparedBytes = 60;     // of a line: quotes break long ones
 constexpr std::int64_t kMicrosPerDay = 86'400'000'000;
 
 std::string subject_key(std::string_view subject) {
@@ -77,18 +80,29 @@ bool answers(const ThreadMessage& later, const ThreadMessage& earlier) {
          std::ranges::find(later.participants, to) != later.participants.end();
 }
 
+// The line at `i`, which moves past it.
+std::string_view next_line(std::string_view text, std::size_t& i) {
+  const auto end = std::min(text.find('\n', i), text.size());
+  auto line = trim(text.substr(i, end - i));
+  i = end + 1;
+  while (line.starts_with('>') || line.starts_with('|')) line = trim(line.substr(1));
+  return line;
+}
+
+// Rules and links of footers are everybody's.
+bool says_something(std::string_view line) {
+  return line.size() >= 20 && std::ranges::count(line, ' ') >= 3;
+}
+
 // A line of the earlier mail's own words that the later one quotes.
 bool quotes(const ThreadMessage& later, const ThreadMessage& earlier) {
   if (later.quoted.empty() || earlier.own.empty()) return false;
   std::size_t looked = 0;
-  for (std::size_t i = 0; i < earlier.own.size() && looked < 12;) {
-    const auto end = std::min(earlier.own.find('\n', i), earlier.own.size());
-    const auto line = trim(std::string_view(earlier.own).substr(i, end - i));
-    i = end + 1;
-    if (line.size() < 20 || std::ranges::count(line, ' ') < 3)
-      continue;  // rules and links of footers are everybody's
+  for (std::size_t i = 0; i < earlier.own.size() && looked < kMaxComparedLines;) {
+    const auto line = next_line(earlier.own, i);
+    if (!says_something(line)) continue;
     ++looked;
-    if (later.quoted.find(line.substr(0, 60)) != std::string::npos) return true;
+    if (later.quoted.find(line.substr(0, kComparedBytes)) != std::string::npos) return true;
   }
   return false;
 }
@@ -97,7 +111,48 @@ std::string lowered(std::string_view text) {
   return impl::fold(text);
 }
 
+// Whether the answers here name their parents, so that one without a parent answers none of these mails.
+bool names_parents(std::span<const ThreadMessage> messages) {
+  std::size_t answers = 0, with_parent = 0;
+  for (const auto& message : messages) {
+    const bool parent = !parents_of(message).empty();
+    answers += parent || is_reply_subject(message.subject) ? 1 : 0;
+    with_parent += parent ? 1 : 0;
+  }
+  return with_parent * 2 > answers;
+}
+
+// Answers that name no parent join the latest mails of their subject that they go with.
+void join_by_subject(std::span<const ThreadMessage> messages, Sets& sets) {
+  std::map<std::string, std::vector<std::size_t>> by_subject;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    auto key = subject_key(messages[i].subject);
+    if (!key.empty()) by_subject[std::move(key)].push_back(i);
+  }
+  for (auto& [key, list] : by_subject) {
+    std::ranges::stable_sort(list, {}, [&](std::size_t i) { return messages[i].sent_at; });
+    for (std::size_t k = 1; k < list.size(); ++k) {
+      for (std::size_t back = 1; back <= std::min(k, kMaxSameSubject); ++back) {
+        const ThreadMessage& earlier = messages[list[k - back]];
+        if (!continues(messages[list[k]], earlier)) continue;
+        sets.join(list[k], list[k - back]);
+        break;
+      }
+    }
+  }
+}
+
 }  // namespace
+
+bool continues(const ThreadMessage& later, const ThreadMessage& earlier) {
+  if (!parents_of(later).empty() || later.sent_at < earlier.sent_at) return false;
+  if (!is_reply_subject(later.subject) && !is_forward_subject(later.subject)) return false;
+  const auto key = subject_key(later.subject);
+  if (key.empty() || key != subject_key(earlier.subject)) return false;
+  const std::int64_t days = (later.sent_at.micros - earlier.sent_at.micros) / kMicrosPerDay;
+  if (days > kSubjectThreadDays) return false;
+  return quotes(later, earlier) || answers(later, earlier);
+}
 
 ThreadKeys thread_keys(const ThreadMessage& message) {
   ThreadKeys out;
@@ -124,31 +179,7 @@ std::vector<Thread> group_threads(std::span<const ThreadMessage> messages) {
     if (!messages[i].message_id.empty()) sets.join(i, node_of(messages[i].message_id));
     for (const auto& id : parents_of(messages[i])) sets.join(i, node_of(id));
   }
-  // Answers that name no parent join the latest mail of their subject that they quote or whose people they
-  // share.
-  std::map<std::string, std::vector<std::size_t>> by_subject;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    auto key = subject_key(messages[i].subject);
-    if (!key.empty()) by_subject[std::move(key)].push_back(i);
-  }
-  for (auto& [key, list] : by_subject) {
-    std::ranges::stable_sort(list, {}, [&](std::size_t i) { return messages[i].sent_at; });
-    for (std::size_t k = 1; k < list.size(); ++k) {
-      const ThreadMessage& later = messages[list[k]];
-      const bool orphan = parents_of(later).empty();
-      if (!orphan) continue;
-      const bool says_reply = is_reply_subject(later.subject) || is_forward_subject(later.subject);
-      for (std::size_t back = 1; back <= std::min<std::size_t>(k, 50); ++back) {
-        const ThreadMessage& earlier = messages[list[k - back]];
-        const std::int64_t days = (later.sent_at.micros - earlier.sent_at.micros) / kMicrosPerDay;
-        if (days > kSubjectThreadDays) break;
-        const bool bound = says_reply && (quotes(later, earlier) || answers(later, earlier));
-        if (!bound) continue;
-        sets.join(list[k], list[k - back]);
-        break;
-      }
-    }
-  }
+  if (!names_parents(messages)) join_by_subject(messages, sets);
   std::map<std::size_t, Thread> threads;
   for (std::size_t i = 0; i < messages.size(); ++i) threads[sets.find(i)].members.push_back(i);
   std::vector<Thread> out;

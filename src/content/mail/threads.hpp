@@ -38,10 +38,16 @@ struct ThreadKeys {
 };
 ThreadKeys thread_keys(const ThreadMessage& message);
 
+// Whether an answer that names no parent goes on with an earlier mail: by subject, time, and either a quote
+// or the people. The caller finds the candidates, by ThreadKeys::subject; where both name parents, these
+// decide alone.
+bool continues(const ThreadMessage& later, const ThreadMessage& earlier);
+
 struct Thread {
   std::string id;                    // message id of its first mail
   std::vector<std::size_t> members;  // indexes, by time
 };
+// By the parents they name; in a mailbox whose answers mostly name none also by continues().
 std::vector<Thread> group_threads(std::span<const ThreadMessage> messages);
 
 // Of parsed mails: [{"id","messageIds"}].

@@ -44,6 +44,25 @@ TEST(Classify, keeps_people) {
             "person");
 }
 
+TEST(Classify, needs_several_signs_of_spam) {
+  EXPECT_EQ(
+      class_of("From: x8831@y.example\nSubject: MAKE MONEY FAST!!\n",
+               "Work at home, be your own boss! This is not spam. Click here to remove yourself. Act now.\n"),
+      "spam");
+  EXPECT_EQ(class_of("From: a@x.example\nTo: b@y.example\nSubject: x\n",
+                     "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\n"),
+            "spam");
+  // The words of business alone are none.
+  EXPECT_EQ(
+      class_of("From: Ruth Amsel <ruth@x.example>\nTo: b@y.example\nSubject: Refinancing of the pumps\n",
+               "Dear customer, our special offer with 5 % discount is valid for a limited time. "
+               "The merchant account and the free trial are included, no obligation.\n"),
+      "person");
+  EXPECT_EQ(class_of("From: Ruth Amsel <ruth@x.example>\nIn-Reply-To: <1@y>\nSubject: Re: MONEY!!\n",
+                     "Make money, this is not spam, viagra, act now.\n"),
+            "person");
+}
+
 TEST(Classify, names_what_a_mail_is_about) {
   EXPECT_EQ(mail_type("Re: Offer", "Can you give us a discount of 10 %?", true), "negotiation");
   EXPECT_EQ(mail_type("Proposal for Acme", "Attached is our proposal.", false), "proposal");

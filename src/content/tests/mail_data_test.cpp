@@ -3,15 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 
+#include "content/mail/analyse.hpp"
 #include "content/mail/message.hpp"
 #include "content/mail/outlook_msg.hpp"
 #include "content/mail/reply.hpp"
+#include "content/mail/threads.hpp"
 
 namespace castiel::content::mail {
 namespace {
@@ -121,6 +126,78 @@ TEST(MailData, every_recorded_mail_is_read) {
   }
   std::printf("mails read: %d of %d\n", right, all);
   EXPECT_GE(right, all * 0.97);
+}
+
+using Pairs = std::set<std::pair<std::size_t, std::size_t>>;
+
+Pairs pairs_of(std::span<const ThreadMessage> messages) {
+  Pairs out;
+  for (const auto& thread : group_threads(messages)) {
+    for (const auto a : thread.members)
+      for (const auto b : thread.members)
+        if (a < b) out.emplace(a, b);
+  }
+  return out;
+}
+
+// What the parents that mails name say, without any judgement: colours spread until nothing changes.
+Pairs pairs_by_headers(std::span<const ThreadMessage> messages) {
+  std::map<std::string, std::size_t> colour;
+  std::vector<std::size_t> of(messages.size());
+  for (std::size_t i = 0; i < of.size(); ++i) of[i] = i;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      auto ids = messages[i].references;
+      ids.push_back(messages[i].message_id);
+      ids.push_back(messages[i].in_reply_to);
+      for (const auto& id : ids) {
+        if (id.empty()) continue;
+        auto& seen = colour.try_emplace(id, of[i]).first->second;
+        const auto least = std::min(seen, of[i]);
+        changed = changed || seen != of[i];
+        seen = of[i] = least;
+      }
+    }
+  }
+  Pairs out;
+  for (std::size_t a = 0; a < of.size(); ++a)
+    for (std::size_t b = a + 1; b < of.size(); ++b)
+      if (of[a] == of[b]) out.emplace(a, b);
+  return out;
+}
+
+TEST(MailData, threads_and_classes_of_recorded_mails) {
+  const std::string root = data_folder();
+  if (root.empty()) return;
+  std::vector<ThreadMessage> messages;
+  std::map<std::string, std::array<int, 2>> spam;  // by kind of set: mails, and those called spam
+  for (const auto& file : fs::recursive_directory_iterator(root + "/spamassassin")) {
+    if (!file.is_regular_file()) continue;
+    const auto parsed = parse_message(slurp(file.path()));
+    ASSERT_TRUE(parsed.has_value()) << file.path();
+    const auto mail = analyse_message(parsed->structure, {});
+    messages.push_back(thread_message(mail));
+    auto& [all, hidden] = spam[file.path().string().find("/spam-") != std::string::npos ? "spam" : "ham"];
+    ++all;
+    hidden += string_or(mail, "class") == "spam" ? 1 : 0;
+  }
+  const auto gold = pairs_by_headers(messages);
+  EXPECT_EQ(pairs_of(messages), gold);
+  for (auto& message : messages) {
+    message.in_reply_to.clear();
+    message.references.clear();
+  }
+  const auto rebuilt = pairs_of(messages);
+  const auto right = std::ranges::count_if(rebuilt, [&](const auto& pair) { return gold.contains(pair); });
+  const double precision = static_cast<double>(right) / static_cast<double>(rebuilt.size()),
+               recall = static_cast<double>(right) / static_cast<double>(gold.size());
+  std::printf("threads without headers: precision %.3f, recall %.3f\n", precision, recall);
+  std::printf("spam: %d of %d found, %d of %d wanted mails hidden\n", spam["spam"][1], spam["spam"][0],
+              spam["ham"][1], spam["ham"][0]);
+  EXPECT_GE(precision, 0.5);
+  EXPECT_GE(recall, 0.68);
+  EXPECT_LE(spam["ham"][1], spam["ham"][0] * 0.004);
 }
 
 }  // namespace

@@ -105,16 +105,17 @@ TEST(TalkData, turns_of_meetings_without_times_are_counted) {
 
 struct Hits {
   int right = 0, given = 0, wanted = 0;
+  double precision() const { return given == 0 ? 0 : 1.0 * right / given; }
   double f1() const { return given + wanted == 0 ? 0 : 2.0 * right / (given + wanted); }
 };
 
 TEST(TalkData, dialogue_acts_are_found) {
   const auto folder = data("meetings/mrda_dialogue_acts/dev");
   if (!folder) GTEST_SKIP();
-  Hits questions, bare_questions, items;
+  Hits questions, bare_questions, items, orders;
   for (const auto& entry : fs::directory_iterator(*folder)) {
     json::array segments, bare;
-    std::vector<bool> is_question, is_item;
+    std::vector<bool> is_question, is_item, is_order;
     std::istringstream lines(slurp(entry.path()));
     for (std::string line; std::getline(lines, line);) {
       std::vector<std::string> cells;
@@ -135,6 +136,7 @@ TEST(TalkData, dialogue_acts_are_found) {
                                   {"end", start + 1},
                                   {"text", plain}});
       is_question.push_back(cells[2] == "Q");
+      is_order.push_back(cells[4] == "cc" || cells[4] == "co");
       is_item.push_back(cells[4] == "cc" || cells[4] == "co" || cells[4] == "cs");
     }
     const auto a = transcripts::analyse_transcript({{"segments", segments}}, {});
@@ -154,6 +156,7 @@ TEST(TalkData, dialogue_acts_are_found) {
     };
     count(b, "question", is_question, bare_questions);
     count(a, "action_item", is_item, items);
+    count(a, "action_item", is_order, orders);
     for (std::size_t i = 0; i < is_question.size(); ++i) {
       const bool found = text::is_question(string_or(segments[i].as_object(), "text"));
       questions.given += found ? 1 : 0;
@@ -162,8 +165,9 @@ TEST(TalkData, dialogue_acts_are_found) {
     }
   }
   std::cout << "mrda: questions F1 " << questions.f1() << ", without punctuation F1 " << bare_questions.f1()
-            << ", commitments, commands and suggestions F1 " << items.f1() << " (" << items.right
-            << " right, " << items.given << " given, " << items.wanted << " wanted)\n";
+            << "\n  commitments and commands F1 " << orders.f1() << ", precision " << orders.precision()
+            << " (" << orders.right << " right, " << orders.given << " given, " << orders.wanted << " wanted)"
+            << "\n  with suggestions F1 " << items.f1() << ", precision " << items.precision() << "\n";
   EXPECT_GE(questions.f1(), 0.95);
   EXPECT_GE(bare_questions.f1(), 0.3);
 }

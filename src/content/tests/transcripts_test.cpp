@@ -242,5 +242,36 @@ TEST(TranscriptAnalysis, anything_at_all_is_survived) {
   EXPECT_NO_THROW(analysed({{"segments", json::array{1, json::object{}, nullptr}}, {"participants", "x"}}));
 }
 
+std::string started(std::string_view bytes, std::string_view name) {
+  const auto t = parse_transcript(bytes, name);
+  return t && t->at("startedAt").is_string() ? string_or(*t, "startedAt") : "-";
+}
+
+TEST(StartOfTalk, is_read_from_notes_and_lines_above_the_words) {
+  const std::string cue = "\n\n00:01.000 --> 00:02.000\nHello there.\n";
+  EXPECT_EQ(started("WEBVTT\n\nNOTE Recorded 2026-05-04T09:30:00-04:00, hall 3" + cue, "a.vtt"),
+            "2026-05-04T13:30:00Z");
+  EXPECT_EQ(started("WEBVTT\n\nNOTE\nDate: 4 May 2026" + cue, "a.vtt"), "2026-05-04T12:00:00Z");
+  EXPECT_EQ(started("WEBVTT - Roof review, 4 May 2026" + cue, "a.vtt"), "2026-05-04T12:00:00Z");
+  EXPECT_EQ(started("WEBVTT\n\nNOTE we meet again on 4 May 2026" + cue, "a.vtt"), "-");
+  EXPECT_EQ(started("WEBVTT" + cue, "a.vtt"), "-");
+  const std::string turns =
+      "[00:01] Ruth: Hello.\n[00:05] Pavel: Hello, it was on 3 March 2020.\n[00:09] Ruth: Yes.\n";
+  EXPECT_EQ(started("Roof review\nDate: May 4, 2026 3:30 pm\n\n" + turns, "a.txt"), "2026-05-04T15:30:00Z");
+  EXPECT_EQ(started("Datum: 04.05.2026, 9:15\n" + turns, "a.txt"), "2026-05-04T09:15:00Z");
+  EXPECT_EQ(started(turns, "a.txt"), "-");
+}
+
+TEST(StartOfTalk, dates_what_is_promised) {
+  const auto t = parse_transcript(
+      "WEBVTT\n\nNOTE Recorded 2026-05-04T09:30:00Z\n\n00:01.000 --> 00:04.000\n"
+      "<v Ruth>I'll send you the drawings by Friday.\n\n00:05.000 --> 00:06.000\n<v Pavel>Thank you.\n",
+      "a.vtt");
+  ASSERT_TRUE(t.has_value());
+  const auto a = analyse_transcript(*t, {*parse_timestamp("2030-01-01T00:00:00Z"), "UTC"});
+  ASSERT_EQ(get_array(a, "actionItems")->size(), 1u);
+  EXPECT_EQ(string_or(get_array(a, "actionItems")->at(0).as_object(), "due"), "2026-05-08");
+}
+
 }  // namespace
 }  // namespace castiel::content::transcripts

@@ -1,96 +1,36 @@
 #include <algorithm>
-#include <memory>
 
+#include "content/text/impl/due.hpp"
 #include "content/text/impl/patterns.hpp"
+#include "content/text/impl/request_grammar.hpp"
 #include "content/text/impl/request_model.hpp"
 #include "content/text/impl/source.hpp"
+#include "content/values.hpp"
 
 namespace castiel::content::text {
 namespace impl {
 namespace {
 
 constexpr std::size_t kMaxActionItems = 500;
-
-// Verbs that begin an order: of the kinds of work that mails ask for.
-constexpr char kVerbs[] =
-    "(?:add|advise|approve|arrange|ask|assign|attend|book|bring|call|cancel|change|check|clarify|close|"
-    "collect|compile|complete|"
-    "confirm|connect|contact|copy|coordinate|correct|create|delete|deliver|discuss|distribute|draft|email|e-"
-    "mail|ensure|execute|"
-    "explain|extend|fax|file|fill|finalize|find|finish|fix|follow|forward|get|give|go|handle|help|hold|"
-    "include|inform|introduce|"
-    "investigate|invite|join|keep|look|mail|make|meet|move|note|notify|order|organize|pay|phone|pick|plan|"
-    "post|prepare|present|"
-    "print|process|propose|provide|publish|pull|push|put|read|record|remember|remind|remove|replace|reply|"
-    "report|request|reschedule|"
-    "resend|resolve|respond|return|review|revise|run|save|schedule|see|send|set|share|ship|show|sign|start|"
-    "stop|submit|summarize|"
-    "switch|take|talk|tell|test|track|transfer|try|update|upload|use|verify|visit|wait|work|write)";
-
-struct Rule {
-  const char* kind;
-  double confidence;
-  re2::RE2 pattern;
-  Rule(const char* k, double p, const std::string& expression)
-      : kind(k), confidence(p), pattern(expression, ignoring_case()) {}
-};
-
-const std::vector<std::unique_ptr<Rule>>& rules() {
-  static const std::vector<std::unique_ptr<Rule>> made = [] {
-    std::vector<std::unique_ptr<Rule>> list;
-    const auto add = [&](const char* kind, double p, const std::string& expression) {
-      list.push_back(std::make_unique<Rule>(kind, p, expression));
-    };
-    const std::string verbs = kVerbs;
-    const std::string lead =
-        "^(?:[>*\\-\\x{2022}\\d.)\\s]*)(?:(?:hi|hello|hey|ok|okay|also|and|so|then|thanks|next|[a-z]+),?\\s+)"
-        "?";
-    add("request", 0.92,
-        "\\b(?:can|could|would|will)\\s+(?:you|u|someone|anyone|somebody)\\b(?:\\s+(?:please|kindly|also|"
-        "just|maybe|possibly))*\\s+(?:be able to\\s+)?[a-z]+");
-    add("request", 0.93, "\\bplease\\b[,]?\\s+(?:also\\s+|do\\s+|just\\s+|don't\\s+)?[a-z]+");
-    add("request", 0.85,
-        "\\b(?:need|want|like|expect|ask|urge|require)\\s+(?:for\\s+)?you\\s+(?:all\\s+|guys\\s+)?to\\s+[a-z]"
-        "+");
-    add("request", 0.85,
-        "\\b(?:let\\s+(?:me|us)\\s+know|get\\s+back\\s+to\\s+(?:me|us)|give\\s+(?:me|us)\\s+(?:a\\s+call|"
-        "your))\\b");
-    add("request", 0.8, "\\b(?:would|do)\\s+you\\s+mind\\b");
-    add("request", 0.75, "\\b(?:you|u)\\s+(?:should|need to|have to|must)\\s+[a-z]+");
-    add("commitment", 0.85,
-        "\\b(?:i|we)(?:'ll|\\s+will|\\s+shall|'m\\s+going\\s+to|\\s+am\\s+going\\s+to|'re\\s+going\\s+to|\\s+"
-        "are\\s+going\\s+to)\\s+(?:also\\s+|then\\s+|get\\s+you\\s+|make\\s+sure\\s+)?[a-z]+");
-    add("commitment", 0.7,
-        "\\b(?:i|we)\\s+can\\s+(?:send|share|prepare|call|set|do|get|provide|take|review|draft|schedule|"
-        "arrange|follow)\\b");
-    add("commitment", 0.9, "^\\W*(?:will do|on it|i'm on it|consider it done)\\b");
-    add("request", 0.8,
-        lead + verbs +
-            "\\s+(?:the|a|an|your|my|our|us|me|this|that|these|those|it|them|him|her|up|out|to|with|for|in|"
-            "on|by|if|any|all|back|sure|over)\\b");
-    return list;
-  }();
-  return made;
-}
+constexpr std::size_t kLongestSentence = 1000;  // bytes; what is longer is a table or a log
+constexpr double kWorthShowing = 0.4;
+constexpr double kModelAlone = 0.48;  // of the model, for a sentence of no known build that addresses someone
+constexpr double kModelUnaddressed = 0.7;  // and for one that addresses nobody
 
 bool matches(std::string_view text, const re2::RE2& pattern) {
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), pattern);
 }
 
-// Lowers or raises how sure a rule is by what else the sentence says.
+// Lowers how sure a reading is by what else the sentence says.
 double adjusted(std::string_view sentence, double confidence) {
   static const re2::RE2 closer(
       "(?:please\\s+)?(?:let\\s+(?:me|us)\\s+know|feel\\s+free|do\\s+not\\s+hesitate|don't\\s+hesitate|"
-      "contact|call)\\b.{0,40}\\b(?:if|should)\\b.{0,30}"
-      "\\b(?:questions?|concerns?|need\\s+(?:any|further|more|anything)|any\\s+problems?|assistance|help)",
-      ignoring_case());
-  static const re2::RE2 if_closer(
+      "contact|call|reach\\s+out)\\b.{0,40}\\b(?:if|should)\\b.{0,30}"
+      "\\b(?:questions?|concerns?|need\\s+(?:any|further|more|anything)|any\\s+problems?|assistance|help)|"
       "\\b(?:if|should)\\b.{0,30}\\b(?:questions?|concerns?|further|assistance|anything\\s+else)\\b.{0,60}"
-      "\\b(?:let\\s+(?:me|us)\\s+know|"
-      "feel\\s+free|contact|call|hesitate)",
-      ignoring_case());
-  static const re2::RE2 conditional(
-      "\\bif\\s+you\\s+(?:could|would|had)\\s+have\\b|\\bwould\\s+have\\b|\\bcould\\s+have\\b",
+      "\\b(?:let\\s+(?:me|us)\\s+know|feel\\s+free|contact|call|hesitate|reach\\s+out)|"
+      "\\b(?:bei|sollten\\s+sie|falls\\s+sie|wenn\\s+sie)\\b.{0,30}\\b(?:fragen|r\xC3\xBC"
+      "ckfragen)\\b",
       ignoring_case());
   static const re2::RE2 past(
       "^\\s*(?:i|we|he|she|they)\\s+(?:sent|called|asked|told|talked|spoke|forwarded|received|met|went|did|"
@@ -101,14 +41,9 @@ double adjusted(std::string_view sentence, double confidence) {
       "list|future mailings|address book|"
       "do not reply|intended recipient|confidential|disclaimer|\\$link)\\b",
       ignoring_case());
-  static const re2::RE2 polite(
-      "\\b(?:please\\s+(?:note|see|find|be\\s+advised|accept|enjoy)|please\\s+do\\s+not\\s+hesitate|look(?:"
-      "ing)?\\s+forward)\\b",
-      ignoring_case());
-  if (matches(sentence, closer) || matches(sentence, if_closer)) return std::min(confidence, 0.3);
+  if (matches(sentence, closer)) return std::min(confidence, 0.3);
   if (matches(sentence, bulk)) return std::min(confidence, 0.2);
-  if (matches(sentence, conditional) || matches(sentence, past)) confidence -= 0.45;
-  if (matches(sentence, polite)) confidence -= 0.3;
+  if (matches(sentence, past)) confidence -= 0.45;
   return confidence;
 }
 
@@ -143,14 +78,10 @@ std::string owner_named(std::string_view sentence) {
   return {};
 }
 
-// "Anna will send it": who, when it is one of those who take part.
-std::string third_person(std::string_view sentence, const Speech& speech) {
-  static const re2::RE2 pattern(
-      "^\\W*([A-Z\\x{C0}-\\x{DE}][\\w\\x{80}-\\x{24F}]+)(?:\\s+[A-Z][\\w\\x{80}-\\x{24F}]+)?\\s+(?:will|is "
-      "going to|to)\\s+[a-z]+");
-  re2::StringPiece name;
-  if (!re2::RE2::PartialMatch(re2::StringPiece(sentence.data(), sentence.size()), pattern, &name)) return {};
-  const std::string wanted = lower(view(name));
+// Who of those who take part has this name, else the name as it stands; of "he" nobody knows.
+std::string person_named(std::string_view name, const Speech& speech) {
+  const std::string wanted = lower(name);
+  if (wanted == "er" || wanted == "sie") return {};
   const auto is_named = [&](const std::string& person) {
     const std::string key = lower(person);
     const auto at = key.find(wanted);
@@ -161,7 +92,57 @@ std::string third_person(std::string_view sentence, const Speech& speech) {
   if (is_named(speech.speaker)) return speech.speaker;
   for (const auto& person : speech.addressees)
     if (is_named(person)) return person;
-  return {};
+  return std::string(name);
+}
+
+// The language a sentence is in by its small words, else that of the text: talk and chat mix them.
+std::string_view language_of_sentence(std::string_view sentence, std::string_view otherwise) {
+  static constexpr std::string_view kGerman =
+      " ich wir sie ihnen ihr mir uns das der die den dem und ist nicht bis zum zur bitte dir dich du mich "
+      "auf mit ein eine einen noch "
+      "auch heute morgen schon dann wer wie können könnten haben wird werde für ";
+  static constexpr std::string_view kEnglish =
+      " i we you the and is to of it that this for on with by can could will would please my your our me us "
+      "are be have not what when ";
+  int german = 0, english = 0;
+  const std::string text = lower(sentence);
+  for (const auto& [start, end] : word_ranges(text)) {
+    const auto word = std::string_view(text).substr(start, end - start);
+    german += in_list(kGerman, word) ? 1 : 0;
+    english += in_list(kEnglish, word) ? 1 : 0;
+  }
+  if (german > english) return otherwise == "fr" || otherwise == "es" || otherwise == "it" ? otherwise : "de";
+  if (english > german) return "en";
+  return otherwise;
+}
+
+// The build says what kind it is and what it surely is not, the model of English mails how likely it is at
+// all.
+std::vector<RequestReading> judge(std::string_view sentence, std::string_view language,
+                                  const Speech& speech) {
+  auto readings = read_requests(sentence, language, speech.spoken);
+  const bool english = language.empty() || language == "en";
+  if (english && !speech.spoken) {
+    const double p = request_probability(sentence);
+    for (auto& reading : readings) {
+      // The model saw few promises: the build carries those.
+      reading.confidence = reading.act == Act::commitment ? std::max(0.55 + 0.4 * p, reading.confidence - 0.1)
+                                                          : 0.6 * p + 0.4 * reading.confidence;
+    }
+    if (readings.empty() && p >= (addresses_someone(sentence) ? kModelAlone : kModelUnaddressed) &&
+        !is_plain_question(sentence) && !is_idle(sentence))
+      readings.push_back({promises(sentence) ? Act::commitment : Act::request, p, {}, {}});
+  }
+  for (auto& reading : readings) reading.confidence = adjusted(sentence, reading.confidence);
+  std::erase_if(readings, [](const RequestReading& reading) { return reading.confidence < kWorthShowing; });
+  return readings;
+}
+
+std::string owner_of(const RequestReading& reading, std::string_view sentence, const Speech& speech) {
+  if (!reading.actor.empty()) return person_named(reading.actor, speech);
+  if (reading.act == Act::commitment) return speech.speaker;
+  if (std::string named = owner_named(sentence); !named.empty()) return named;
+  return speech.addressees.size() == 1 ? speech.addressees.front() : std::string();
 }
 
 }  // namespace
@@ -170,54 +151,33 @@ std::string third_person(std::string_view sentence, const Speech& speech) {
 std::vector<ActionItem> find_action_items(std::string_view text, const Speech& speech,
                                           const Context& context) {
   using namespace impl;
-  constexpr double kWorthShowing = 0.4;
-  constexpr std::size_t kLongestSentence = 1000;
   const Source source(text);
   std::vector<ActionItem> out;
-  const std::string language = language_of(text);
-  const bool english = language.empty() || language == "en";
+  const std::string of_text = speech.language.empty() ? language_of(text) : speech.language;
   for (const auto& [start, end] : sentence_ranges(source.text())) {
-    if (out.size() == kMaxActionItems) break;
+    if (out.size() >= kMaxActionItems) break;
     const auto sentence = source.text().substr(start, end - start);
     if (sentence.starts_with('>') || sentence.size() > kLongestSentence) continue;
-    const Rule* best = nullptr;
-    for (const auto& rule : rules()) {
-      if (matches(sentence, rule->pattern)) {
-        best = rule.get();
-        break;
+    const auto language = language_of_sentence(sentence, of_text);
+    const auto readings = judge(sentence, language, speech);
+    for (const auto& reading : readings) {
+      const bool whole = readings.size() == 1 || reading.clause.empty();
+      const auto part = trim(whole ? sentence : reading.clause);
+      const auto from = static_cast<std::size_t>(part.data() - source.text().data());
+      const auto to = from + part.size();
+      ActionItem item;
+      item.text = std::string(part);
+      item.kind = reading.act == Act::commitment ? "commitment" : "request";
+      item.confidence = reading.confidence;
+      item.evidence = source.span(from, to);
+      item.owner = owner_of(reading, sentence, speech);
+      // What only the model takes for a request may name any day.
+      if (auto due = find_due(reading.clause, language, context)) {
+        item.due = due->day;
+        item.due_text = std::move(due->text);
       }
+      out.push_back(std::move(item));
     }
-    // The rules say what kind it is and what it surely is not, the model how likely it is at all.
-    double confidence = best == nullptr ? 0 : best->confidence;
-    if (english) {
-      const double p = request_probability(sentence);
-      const bool commitment = best != nullptr && std::string_view(best->kind) == "commitment";
-      // The model saw few promises: the rules carry those.
-      confidence = best == nullptr ? p : commitment ? 0.55 + 0.4 * p : 0.75 * p + 0.25 * confidence;
-    }
-    const std::string promised_by = best == nullptr ? third_person(sentence, speech) : std::string();
-    if (!promised_by.empty()) confidence = std::max(confidence, 0.6);
-    confidence = adjusted(sentence, confidence);
-    if (confidence < kWorthShowing) continue;
-    ActionItem item;
-    item.text = std::string(sentence);
-    item.kind = best != nullptr                              ? best->kind
-                : !promised_by.empty() || promises(sentence) ? "commitment"
-                                                             : "request";
-    item.confidence = confidence;
-    item.evidence = source.span(start, end);
-    const std::string named = owner_named(sentence);
-    if (item.kind == "commitment")
-      item.owner = promised_by.empty() ? speech.speaker : promised_by;
-    else
-      item.owner = !named.empty() ? named : speech.addressees.size() == 1 ? speech.addressees.front() : "";
-    for (const auto& date : find_dates(sentence, context)) {
-      if (!date.due) continue;
-      item.due = date.due;
-      item.due_text = date.text;
-      break;
-    }
-    out.push_back(std::move(item));
   }
   return out;
 }

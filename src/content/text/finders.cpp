@@ -117,10 +117,15 @@ std::vector<Range> find_phones(const Source& source) {
 namespace {
 
 // One capitalised word of a name: "Jane", "O'Neill", "Müller-Lüdenscheidt", "J.".
-#define CASTIEL_UPPER "A-Z\\x{C0}-\\x{DE}\\x{100}-\\x{17F}\\x{386}-\\x{3AB}\\x{400}-\\x{42F}"
-#define CASTIEL_LETTER CASTIEL_UPPER "a-z\\x{DF}-\\x{FF}\\x{180}-\\x{24F}\\x{3AC}-\\x{3FF}\\x{430}-\\x{52F}"
-constexpr char kNameWord[] =
-    "(?:[" CASTIEL_UPPER "][" CASTIEL_LETTER "'\\x{2019}\\-]+|[" CASTIEL_UPPER "]\\.)";
+const std::string& upper_letters() {
+  static const std::string letters = "A-Z\\x{C0}-\\x{DE}\\x{100}-\\x{17F}\\x{386}-\\x{3AB}\\x{400}-\\x{42F}";
+  return letters;
+}
+const std::string& name_letters() {
+  static const std::string letters =
+      upper_letters() + "a-z\\x{DF}-\\x{FF}\\x{180}-\\x{24F}\\x{3AC}-\\x{3FF}\\x{430}-\\x{52F}";
+  return letters;
+}
 constexpr std::string_view kNotNames =
     " the this that these those our your my his her their its all team everyone everybody folks there sir "
     "madam monday tuesday "
@@ -144,7 +149,8 @@ void add_names(std::vector<Name>& out, const re2::RE2& pattern, std::string_view
 }  // namespace
 
 std::vector<Name> find_names(const Source& source) {
-  static const std::string word = kNameWord;
+  static const std::string word =
+      "(?:[" + upper_letters() + "][" + name_letters() + "'\\x{2019}\\-]+|[" + upper_letters() + "]\\.)";
   static const std::string full =
       word + "(?:[ ](?:(?:de|van|von|der|den|la|le|da|dos|di|bin|al)[ ]){0,2}" + word + "){0,3}";
   static const re2::RE2 titled("\\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Mme|Sir)\\.?[ ](" + full + ")");
@@ -159,7 +165,7 @@ std::vector<Name> find_names(const Source& source) {
       "you|[Cc]heers|[Ss]incerely|"
       "[Bb]est|[Mm]it freundlichen Gr\\x{fc}\\x{df}en)[,.!]?[ \\t]*\\r?\\n[ \\t\\r\\n]{0,4}(" +
       full + ")[ \\t]*\\r?$");
-  static const std::string part = "[" CASTIEL_UPPER "][" CASTIEL_LETTER "\\d&'.\\-]*";
+  static const std::string part = "[" + upper_letters() + "][" + name_letters() + "\\d&'.\\-]*";
   static const re2::RE2 legal("(" + part + "(?:[ ](?:(?:of|and|&|der|und|de)[ ])?" + part +
                               "){0,4},?[ "
                               "](?:Inc|Incorporated|LLC|L\\.L\\.C|Ltd|Limited|Corp|Corporation|Company|Co|"

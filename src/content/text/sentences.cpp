@@ -15,6 +15,19 @@ constexpr std::string_view kAbbreviations =
     "ggf vgl "
     "mme mlle ";
 
+// "30. November", "4. September": the number's full stop is an ordinal's.
+constexpr std::string_view kMonthsBehindOrdinals =
+    " januar februar m\xC3\xA4rz april mai juni juli august september oktober november dezember "
+    "j\xC3\xA4nner feber jan feb "
+    "m\xC3\xA4r apr jun jul aug sep sept okt nov dez ledna \xC3\xBAnora b\xC5\x99"
+    "ezna dubna kv\xC4\x9Btna \xC4\x8D"
+    "ervna "
+    "\xC4\x8D"
+    "ervence srpna z\xC3\xA1\xC5\x99\xC3\xAD \xC5\x99\xC3\xADjna listopadu prosince stycznia lutego marca "
+    "kwietnia maja "
+    "czerwca lipca sierpnia wrze\xC5\x9Bnia pa\xC5\xBA"
+    "dziernika listopada grudnia januari februari maart mei augustus oktober ";
+
 // A line that stands for itself: an item of a list, or one of a form.
 bool starts_item(std::string_view line) {
   while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
@@ -49,6 +62,9 @@ bool ends_sentence(std::string_view text, std::size_t mark, std::size_t after) {
            ((last == "a.m" || last == "p.m" || last == "etc") && next < text.size() && is_upper(text[next]));
   }
   if (!last.empty() && std::ranges::all_of(last, is_digit) && last.size() <= 2) {
+    std::size_t word_end = next;
+    while (word_end < text.size() && is_word_byte(text[word_end])) ++word_end;
+    if (in_list(kMonthsBehindOrdinals, lower(text.substr(next, word_end - next)))) return false;
     // "1. First" opens a list; "in 12. We" does not happen often enough to matter.
     std::size_t before = word;
     while (before > 0 && (text[before - 1] == ' ' || text[before - 1] == '\t')) --before;

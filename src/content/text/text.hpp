@@ -63,6 +63,9 @@ std::vector<AmountMention> find_amounts(std::string_view text);
 struct Speech {
   std::string speaker;                  // name or address; owner of "I will …"
   std::vector<std::string> addressees;  // owner of "could you …" when there is one
+  // Talk and chat: only sentences of a whole build count, since most questions there want an answer at once.
+  bool spoken = false;
+  std::string language = {};  // ISO 639-1 of the conversation; empty: of the text itself
 };
 
 struct ActionItem {

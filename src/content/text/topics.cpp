@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <unordered_map>
 
 #include "content/text/impl/source.hpp"
 
@@ -66,6 +68,27 @@ constexpr std::array<Subject, 14> kSubjects{{
      ""},
 }};
 
+// Which subjects a word, or two words with a space, speak of: a bit each.
+const std::unordered_map<std::string_view, std::uint16_t>& subjects_of_words() {
+  static_assert(kSubjects.size() <= 16);
+  static const auto made = [] {
+    std::unordered_map<std::string_view, std::uint16_t> out;
+    const auto add = [&](std::string_view list, char between, std::size_t subject) {
+      while (!list.empty()) {
+        const auto end = std::min(list.find(between), list.size());
+        if (end > 0) out[list.substr(0, end)] |= static_cast<std::uint16_t>(1U << subject);
+        list.remove_prefix(std::min(end + 1, list.size()));
+      }
+    };
+    for (std::size_t i = 0; i < kSubjects.size(); ++i) {
+      add(kSubjects[i].words, ' ', i);
+      add(kSubjects[i].phrases, '|', i);
+    }
+    return out;
+  }();
+  return made;
+}
+
 }  // namespace
 }  // namespace impl
 
@@ -81,12 +104,13 @@ std::vector<std::string> topics(std::string_view text, std::size_t limit) {
       continue;
     }
     std::string word = lower(source.text().substr(start, end - start));
-    const std::string pair = "|" + last + " " + word + "|";
-    for (std::size_t i = 0; i < kSubjects.size(); ++i) {
-      if (in_list(kSubjects[i].words, word) ||
-          (!last.empty() && kSubjects[i].phrases.find(pair) != std::string_view::npos))
-        ++counts[i];
+    const auto& known = subjects_of_words();
+    std::uint16_t said = 0;
+    if (const auto found = known.find(word); found != known.end()) said |= found->second;
+    if (!last.empty()) {
+      if (const auto found = known.find(last + " " + word); found != known.end()) said |= found->second;
     }
+    for (std::size_t i = 0; said != 0; ++i, said >>= 1) counts[i] += said & 1U;
     last = std::move(word);
   }
   std::vector<std::size_t> order;

@@ -20,9 +20,13 @@ using impl::Side;
 
 constexpr double kLeastConfidence = 0.5;        // of an action item worth listing
 constexpr std::size_t kMaxFindings = 5'000;     // of one kind
+constexpr std::size_t kTellingWordBytes = 6;    // of a word that tells one deed from another
+constexpr std::size_t kComparedItems = 200;     // the latest, when looking for what was said before
+constexpr std::size_t kMaxAddressees = 50;      // of an utterance, whose names may be said
 constexpr std::size_t kLeastQuestionWords = 3;  // of a question that is a key moment: "right?" is none
 constexpr std::size_t kWholeTextBytes =
     1 << 20;  // of what language, topics and the kind of meeting are told from
+constexpr std::size_t kLanguageBytes = 32 << 10;
 constexpr double kQuestionsPerTenMinutes = 5;  // of the customer, for full engagement
 constexpr double kSwitchesPerHour = 100;       // of speech, for full engagement
 constexpr double kCustomerMonologueSeconds = 60;
@@ -144,6 +148,7 @@ class Analysis {
     for (const auto& one : talk_.utterances) {
       if (whole_.size() < kWholeTextBytes) whole_.append(one.text).append("\n");
     }
+    language_ = text::language_of(utf8_prefix(whole_, kLanguageBytes));
     punctuated_ = whole_.find_first_of("?.!") != std::string::npos;
   }
 
@@ -226,19 +231,56 @@ class Analysis {
   }
 
   void read_items(const impl::Utterance& one) {
-    text::Speech speech{talk_.speakers[one.speaker], {}};
+    text::Speech speech{talk_.speakers[one.speaker], {}, true, language_};
     // Among two, who is asked is the other one.
-    if (talk_.speakers.size() == 2) speech.addressees.push_back(talk_.speakers[1 - one.speaker]);
+    for (std::size_t i = 0; i < talk_.speakers.size(); ++i) {
+      if (i != one.speaker && speech.addressees.size() < kMaxAddressees)
+        speech.addressees.push_back(talk_.speakers[i]);
+    }
     for (const auto& item : text::find_action_items(one.text, speech, context_)) {
-      if (item.confidence < kLeastConfidence) continue;
+      if (item.confidence < kLeastConfidence || said_before(item)) continue;
       auto shown = text::to_json(std::span(&item, 1))[0].get_object();
       shown["evidence"] = json::object{{"segment", one.index}, {"start", rounded(one.start)}};
       put(items_, std::move(shown));
       moment("action_item", one, item.text);
       if (item.kind != "commitment") continue;
+      // What is promised by a day is a next step too, in any language.
+      if (item.due && !is_last(next_steps_, one.index)) put(next_steps_, finding(one, item.text));
       put(commitments_, finding(one, item.text));
       moment("commitment", one, item.text);
     }
+  }
+
+  static bool is_last(const json::array& findings, std::size_t segment) {
+    return !findings.empty() && findings.back().at("segment").to_number<std::size_t>() == segment;
+  }
+
+  // A summing-up at the end says again who does what by when.
+  bool said_before(const text::ActionItem& item) {
+    std::vector<std::string> words;
+    std::string word;
+    for (const char c : lower(item.text) + " ") {
+      const bool letter = (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80;
+      if (letter) {
+        word += c;
+        continue;
+      }
+      if (word.size() >= kTellingWordBytes && lower(item.due_text).find(word) == std::string::npos)
+        words.push_back(word);
+      word.clear();
+    }
+    const std::size_t first = said_.size() > kComparedItems ? said_.size() - kComparedItems : 0;
+    for (std::size_t i = first; i < said_.size(); ++i) {
+      const auto& before = said_[i];
+      if (before.kind != item.kind || before.owner != item.owner) continue;
+      if (before.due && item.due && before.due != item.due) continue;
+      const auto shared = std::ranges::count_if(words, [&](const std::string& one) {
+        return std::ranges::find(before.words, one) != before.words.end();
+      });
+      if (shared >= (before.due && item.due ? 1 : 2)) return true;
+    }
+    if (said_.size() < kMaxFindings) said_.push_back({item.kind, item.owner, item.due, std::move(words)});
+    return false;
   }
 
   void put_speakers() {
@@ -351,9 +393,7 @@ class Analysis {
 
   void put_sums() {
     put_engagement();
-    const auto head = utf8_prefix(whole_, 32 << 10);
-    auto language = text::language_of(head);
-    out_["language"] = language;
+    out_["language"] = language_;
     json::array topics;
     for (const auto& topic : text::topics(utf8_prefix(whole_, kWholeTextBytes)))
       topics.push_back(json::string(topic));
@@ -382,9 +422,15 @@ class Analysis {
   text::Context context_;
   Sides sides_;
   impl::Talk talk_;
-  std::string whole_;
+  std::string whole_, language_;
   bool draft_ = false, punctuated_ = false, has_next_step_ = false;
   double total_ = 0;  // seconds of speech
+  struct Said {
+    std::string kind, owner;
+    std::optional<Date> due;
+    std::vector<std::string> words;
+  };
+  std::vector<Said> said_;
   std::vector<std::size_t> questions_;
   std::vector<double> feeling_, feeling_weight_;
   json::array moments_, items_, commitments_, objections_, positive_, negative_, neutral_, next_steps_,

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "connectors/records.hpp"
 #include "content/mail/analyse.hpp"
 #include "content/mail/reply.hpp"
-#include "content/name_key.hpp"
 #include "content/text/text.hpp"
 #include "model/entity.hpp"
 #include "processing/content/people.hpp"
@@ -18,10 +18,9 @@ namespace {
 
 namespace mail = content::mail;
 
-constexpr std::size_t kMaxReferences = 30;            // of a mail that are looked up, the nearest ones
-constexpr std::size_t kMaxSameSubject = 20;           // mails compared with when only the subject connects
-constexpr auto kSubjectDays = std::chrono::days(60);  // an answer without references comes within this time
-constexpr std::size_t kMinSubjectKeyBytes = 6;        // "hi" connects nothing
+constexpr std::size_t kMaxReferences = 30;     // of a mail that are looked up, the nearest ones
+constexpr std::size_t kMaxSameSubject = 20;    // mails compared with when only the subject connects
+constexpr std::size_t kMaxThreadBytes = 4096;  // of a mail's own words, compared with later quotes
 
 // The structure of a parsed mail, back from the record's names.
 json::object structure_of(const json::object& record) {
@@ -46,33 +45,15 @@ std::vector<std::string> references_of(const json::object& record) {
   return ids;
 }
 
-bool share_a_word(std::string_view a, std::string_view b) {
-  while (!a.empty()) {
-    const auto end = std::min(a.find(' '), a.size());
-    const auto word = a.substr(0, end);
-    if (!word.empty() && (" " + std::string(b)).find(" " + std::string(word) + " ") != std::string::npos)
-      return true;
-    a.remove_prefix(std::min(end + 1, a.size()));
-  }
-  return false;
-}
-
-std::string participants_of(const json::object& record) {
-  std::string all;
-  const auto add = [&all](const Person& p) {
-    if (!p.email.empty()) all += p.email + " ";
-  };
-  if (const auto* from = record.if_contains("from")) add(person_of(*from));
-  for (const char* member : {"to", "cc"}) {
-    for (const auto& p : people_of(record, member)) add(p);
-  }
-  return all;
-}
-
-// Reply prefixes and lists' marks taken away, as one key.
-std::string subject_key(std::string_view subject) {
-  auto key = content::name_key(mail::base_subject(subject));
-  return key.size() < kMinSubjectKeyBytes ? std::string() : key;
+// What the judgement of threads needs of a mail: of a record just read or, with the reply text as
+// "bodyPlainText", of a shard.
+mail::ThreadMessage thread_message_of(const json::object& data, std::string_view id,
+                                      std::string_view own_words, Timestamp sent_at) {
+  auto out = mail::thread_message(data);
+  out.message_id = id;
+  out.own = utf8_prefix(own_words, kMaxThreadBytes);
+  out.sent_at = sent_at;
+  return out;
 }
 
 std::string importance_of(const json::object& record) {
@@ -160,35 +141,35 @@ Result<std::string> EmailReader::stored_thread(const RecordContext& context, std
 }
 
 Result<std::string> EmailReader::thread_by_subject(const RecordContext& context, const std::string& key,
-                                                   Timestamp sent_at, const std::string& participants) {
+                                                   const mail::ThreadMessage& later) {
   std::string thread;
   Timestamp nearest;
-  const auto consider = [&](const std::string& candidate, Timestamp at, std::string_view who) {
-    if (candidate.empty() || at > sent_at || sent_at - at > kSubjectDays || !share_a_word(participants, who))
-      return;
-    if (!thread.empty() && at < nearest) return;
+  const auto consider = [&](const std::string& candidate, const mail::ThreadMessage& earlier) {
+    if (candidate.empty() || (!thread.empty() && earlier.sent_at < nearest)) return;
+    if (!mail::continues(later, earlier)) return;
     thread = candidate;
-    nearest = at;
+    nearest = earlier.sent_at;
   };
   const auto [from, to] = thread_of_subject_.equal_range(key);
-  for (auto it = from; it != to; ++it)
-    consider(it->second.thread, it->second.sent_at, it->second.participants);
+  for (auto it = from; it != to; ++it) consider(it->second.thread, it->second.message);
   CASTIEL_ASSIGN(const auto found, context.reader.aliases("mail:subject", key));
   for (std::size_t i = 0; i < std::min(found.size(), kMaxSameSubject); ++i) {
     CASTIEL_ASSIGN(const auto shard, context.reader.shard(found[found.size() - 1 - i].shard));
     const auto data = shard ? parse_json(shard->data) : parse_json("{}");
     if (!data || !data->is_object()) continue;
     const auto& o = data->get_object();
-    const auto at = parse_timestamp(string_or(o, "sentAt"));
-    if (at) consider(string_or(o, "threadId"), *at, participants_of(o));
+    if (const auto at = parse_timestamp(string_or(o, "sentAt")))
+      consider(string_or(o, "threadId"),
+               thread_message_of(o, string_or(o, "messageId"), string_or(o, "bodyPlainText"), *at));
   }
   return thread;
 }
 
 // The thread of the nearest mail it answers; else of a mail that already answered it; else, for an answer
-// without references, of a mail with its subject and people; else its own.
+// without references, of a mail it goes on with; else its own.
 Result<std::string> EmailReader::thread_of(const json::object& record, const RecordContext& context,
-                                           Timestamp sent_at, const std::string& participants) {
+                                           const mail::ThreadMessage& message,
+                                           const std::string& subject_key) {
   const std::string id = string_or(record, "emailId"), said = string_or(record, "threadId", id);
   const auto references = references_of(record);
   for (const auto& reference : references) {
@@ -199,12 +180,9 @@ Result<std::string> EmailReader::thread_of(const json::object& record, const Rec
   if (const auto it = thread_of_reference_.find(id); it != thread_of_reference_.end()) return it->second;
   CASTIEL_ASSIGN(auto thread, stored_thread(context, "mail:reference", id));
   if (!thread.empty()) return thread;
-  const auto subject = string_or(record, "subject");
-  if (references.empty() && mail::is_reply_subject(subject)) {
-    if (const auto key = subject_key(subject); !key.empty()) {
-      CASTIEL_ASSIGN(thread, thread_by_subject(context, key, sent_at, participants));
-      if (!thread.empty()) return thread;
-    }
+  if (references.empty() && !subject_key.empty()) {
+    CASTIEL_ASSIGN(thread, thread_by_subject(context, subject_key, message));
+    if (!thread.empty()) return thread;
   }
   return said;
 }
@@ -220,8 +198,9 @@ Result<Understood> EmailReader::read(const json::object& record, const RecordCon
   out.identity = {"from", "subject", "sentAt"};
 
   auto mail = mail::analyse_message(structure_of(record), {out.version, context.time_zone});
-  const std::string participants = participants_of(record);
-  CASTIEL_ASSIGN(const auto thread, thread_of(record, context, out.version, participants));
+  auto message = thread_message_of(mail, out.external_id, string_or(mail, "replyText"), out.version);
+  const auto key = mail::thread_keys(message).subject;
+  CASTIEL_ASSIGN(const auto thread, thread_of(record, context, message, key));
   const auto references = references_of(record);
   const std::string parent = references.empty() ? "" : references.front();
   const std::string subject = string_or(record, "subject"), own_words = string_or(mail, "replyText");
@@ -303,11 +282,10 @@ Result<Understood> EmailReader::read(const json::object& record, const RecordCon
 
   out.aliases.emplace_back("mail:id", out.external_id);
   for (const auto& reference : references) out.aliases.emplace_back("mail:reference", reference);
-  const auto key = subject_key(subject);
   if (!key.empty()) out.aliases.emplace_back("mail:subject", key);
   thread_of_id_[out.external_id] = thread;
   for (const auto& reference : references) thread_of_reference_.try_emplace(reference, thread);
-  if (!key.empty()) thread_of_subject_.emplace(key, Membership{thread, out.version, participants});
+  if (!key.empty()) thread_of_subject_.emplace(key, Membership{thread, std::move(message)});
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "content/mail/threads.hpp"
 #include "processing/content/understanding.hpp"
 
 namespace castiel::processing {
@@ -16,15 +17,14 @@ class EmailReader final : public RecordReader {
  private:
   struct Membership {
     std::string thread;
-    Timestamp sent_at;
-    std::string participants;  // addresses between spaces
+    content::mail::ThreadMessage message;
   };
-  Result<std::string> thread_of(const json::object& record, const RecordContext& context, Timestamp sent_at,
-                                const std::string& participants);
+  Result<std::string> thread_of(const json::object& record, const RecordContext& context,
+                                const content::mail::ThreadMessage& message, const std::string& subject_key);
   Result<std::string> stored_thread(const RecordContext& context, std::string_view kind,
                                     std::string_view key);
   Result<std::string> thread_by_subject(const RecordContext& context, const std::string& subject_key,
-                                        Timestamp sent_at, const std::string& participants);
+                                        const content::mail::ThreadMessage& later);
 
   // Of the mails earlier in the batch, which the store does not have yet.
   std::map<std::string, std::string, std::less<>> thread_of_id_;         // their own Message-IDs

@@ -72,18 +72,21 @@ class DateGrammar {
   Match duration(std::size_t i) const;
   Match relative_duration(std::size_t i) const;
   Match relative_unit(std::size_t i) const;
+  // date_edges.cpp
   Match quarter(std::size_t i) const;
   Match nth_of(std::size_t i) const;
   Match edge_of(std::size_t i) const;
   Match any_span(std::size_t i) const;
+  // date_sets.cpp
   Match set(std::size_t i) const;
   // date_clock.cpp
   Match clock(std::size_t i) const;
   Match day_part(std::size_t i) const;
   Match clock_range(std::size_t i) const;
-  // date_join.cpp
+  // date_times.cpp
   Match day_with_time(std::size_t i) const;
   Match simple(std::size_t i) const;
+  // date_join.cpp
   Match range(std::size_t i) const;
   Match bounded(std::size_t i) const;
 

@@ -8,6 +8,7 @@
 
 #include "base/utf8.hpp"
 #include "content/transcripts/impl/draft.hpp"
+#include "content/transcripts/impl/start_time.hpp"
 #include "content/transcripts/transcript.hpp"
 
 namespace castiel::content::transcripts::impl {
@@ -160,10 +161,13 @@ void read_note(std::string_view note, Evidence& evidence) {
   evidence.confidence_sum += std::strtod(std::string(note.substr(colon + 1, 24)).c_str(), nullptr);
 }
 
+constexpr std::size_t kMaxNotesBytes = 4096;
+
 struct CueFile {
   std::vector<RawCue> cues;
   Evidence evidence;
   std::size_t broken = 0;
+  std::string notes;  // what stands above the first cue
 };
 
 CueFile read_blocks(std::string_view text, bool is_vtt) {
@@ -207,6 +211,7 @@ CueFile read_blocks(std::string_view text, bool is_vtt) {
       }
       continue;
     }
+    if (file.cues.empty() && file.notes.size() < kMaxNotesBytes) file.notes.append(plain).append("\n");
     if (in_note) {
       read_note(plain, file.evidence);
       continue;
@@ -298,6 +303,7 @@ Result<Draft> read_cues(std::string_view text) {
   } else if (teams || zoom) {
     draft.quality = "vendor";
   }
+  draft.started_at = start_in_notes(file.notes);
   if (teams) draft.format = "teams";
   if (zoom) draft.format = "zoom";
   return draft;

@@ -7,9 +7,12 @@
 #include <map>
 
 #include "content/transcripts/impl/draft.hpp"
+#include "content/transcripts/impl/start_time.hpp"
 
 namespace castiel::content::transcripts::impl {
 namespace {
+
+constexpr std::size_t kMaxNotesBytes = 4096;
 
 struct Turn {
   std::string speaker;
@@ -18,19 +21,16 @@ struct Turn {
   bool sure = false;  // it names a time, so that it is no accident
 };
 
-#define CASTIEL_CLOCK R"((\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?))"
-#define CASTIEL_NAME R"(([\p{Lu}\p{Lo}][^:\[\]()|<>\n]{0,60}?))"
+const std::string kClock = R"((\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?))";
+const std::string kName = R"(([\p{Lu}\p{Lo}][^:\[\]()|<>\n]{0,60}?))";
 
 struct Patterns {
-  RE2 time_name{R"(^[\[(]?)" CASTIEL_CLOCK R"([\])]?\s*[-–|]?\s*)" CASTIEL_NAME R"(\s*:\s*(.*)$)"};
-  RE2 name_time{R"(^)" CASTIEL_NAME R"(\s*[\[(])" CASTIEL_CLOCK R"([\])]\s*:?\s*(.*)$)"};
-  RE2 name_above{R"(^)" CASTIEL_NAME R"(\s*[-–|]?\s+)" CASTIEL_CLOCK R"(\s*$)"};
-  RE2 time_above{R"(^[\[(]?)" CASTIEL_CLOCK R"([\])]?\s*[-–|]?\s+)" CASTIEL_NAME R"(\s*$)"};
-  RE2 time_only{R"(^[\[(])" CASTIEL_CLOCK R"([\])]\s+(.*)$)"};
+  RE2 time_name{R"(^[\[(]?)" + kClock + R"([\])]?\s*[-–|]?\s*)" + kName + R"(\s*:\s*(.*)$)"};
+  RE2 name_time{R"(^)" + kName + R"(\s*[\[(])" + kClock + R"([\])]\s*:?\s*(.*)$)"};
+  RE2 name_above{R"(^)" + kName + R"(\s*[-–|]?\s+)" + kClock + R"(\s*$)"};
+  RE2 time_above{R"(^[\[(]?)" + kClock + R"([\])]?\s*[-–|]?\s+)" + kName + R"(\s*$)"};
+  RE2 time_only{R"(^[\[(])" + kClock + R"([\])]\s+(.*)$)"};
 };
-
-#undef CASTIEL_CLOCK
-#undef CASTIEL_NAME
 
 const Patterns& patterns() {
   static const Patterns kPatterns;
@@ -116,10 +116,16 @@ Result<Draft> read_plain(std::string_view text) {
     }
     return true;
   });
-  std::string before;  // what stands above the first turn
+  std::string before;  // the first line above the first turn
+  std::string notes;
   each_line(text, [&](std::string_view line) {
     if (line.empty()) return true;
     auto turn = turn_of(line);
+    if (draft.cues.empty() && notes.size() < kMaxNotesBytes && !(turn && turn->sure) &&
+        !start_in_notes(line).empty()) {
+      notes.append(line).append("\n");
+      return true;
+    }
     // In a transcript with times a line such as "Note: …" belongs to who speaks.
     if (turn && timed && !turn->sure && names[turn->speaker] < 2) turn.reset();
     if (turn) {
@@ -137,6 +143,7 @@ Result<Draft> read_plain(std::string_view text) {
   });
   std::erase_if(draft.cues, [](const Cue& cue) { return cue.text.empty(); });
   if (draft.cues.empty()) return permanent("corrupt", "a transcript without words");
+  draft.started_at = start_in_notes(notes);
   if (before.size() <= 200) draft.title = before;
   const auto mentions = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
   if (mentions("otter.ai") || mentions("Transcribed by https://") || mentions("fireflies.ai"))
