@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "app/extractor.hpp"
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
@@ -47,17 +48,6 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   options.risk.push_warn_days = static_cast<int>(settings.get(settings::kPushWarnDays));
   options.risk.amount_cut = settings.get(settings::kAmountCut);
   options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
-  return options;
-}
-
-extract::WorkerPoolOptions extractor_options(const SettingValues& settings,
-                                             const std::filesystem::path& programs) {
-  extract::WorkerPoolOptions options;
-  const auto program = settings.get(settings::kExtractProgram);
-  options.program = program == "auto" ? (programs / "castiel-extract").string() : program;
-  options.workers = static_cast<std::size_t>(settings.get(settings::kExtractWorkers));
-  options.time_limit = settings.get(settings::kExtractTimeLimit);
-  options.max_memory_bytes = static_cast<std::uint64_t>(settings.get(settings::kExtractMemory));
   return options;
 }
 

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
+#include "app/extractor.hpp"
 #include "app/impl/command_line.hpp"
-#include "app/impl/extractor.hpp"
 
 namespace castiel::app {
 
@@ -17,8 +17,9 @@ struct Check {
 };
 
 // Whether the worker program reads its known documents, and what keeps it in.
-Check extraction(const Environment& environment) {
-  const auto report = extract::check_worker_program(worker_options(environment), environment.clock);
+Check extraction(const Program::Options& options, const Clock& clock) {
+  const auto report =
+      extract::check_worker_program(extractor_options(options.settings, options.programs), clock);
   if (!report) return {"extraction", false, report.error().describe()};
   if (!bool_or(*report, "ok", false)) return {"extraction", false, json::serialize(*report)};
   const auto* sandbox = get_object(*report, "sandbox");
@@ -33,6 +34,7 @@ int doctor(const GlobalOptions& global, const Environment& environment) {
   auto options = program_options(global, environment, false);
   checks.push_back({"configuration", options.has_value(), options ? "read" : options.error().describe()});
   if (options) {
+    checks.push_back(extraction(*options, environment.clock));
     struct statvfs disk{};
     std::filesystem::path folder = options->data;
     std::error_code ignored;
@@ -65,7 +67,6 @@ int doctor(const GlobalOptions& global, const Environment& environment) {
           {"dead letters", dead == 0, fmt::format("{} open{}", dead, dead > 0 ? ": castiel dlq list" : "")});
     }
   }
-  checks.push_back(extraction(environment));
   bool all = true;
   for (const auto& [name, ok, detail] : checks) {
     all = all && ok;

@@ -13,8 +13,8 @@
 #include <optional>
 #include <thread>
 
+#include "app/extractor.hpp"
 #include "app/impl/command_line.hpp"
-#include "app/impl/extractor.hpp"
 #include "base/utf8.hpp"
 #include "content/calendar/calendar.hpp"
 #include "content/chat/chat.hpp"
@@ -263,16 +263,15 @@ Result<Question> question_of(const InspectOptions& options, const Clock& clock) 
 int inspect(const GlobalOptions& global, const Environment& environment, const InspectOptions& options) {
   const auto question = question_of(options, environment.clock);
   if (!question) return fail(question.error(), global.json);
-  const auto level = telemetry::parse_level(global.log_level.empty() ? "off" : global.log_level);
-  if (!level) return fail(level.error(), global.json);
-  auto pool_options = worker_options(environment);
+  const auto program = program_options(global, environment, false);
+  if (!program) return fail(program.error(), global.json);
+  auto pool_options = extractor_options(program->settings, program->programs);
   pool_options.workers = std::min(kReaders, options.files.size());
-  pool_options.max_memory_bytes = kWorkerMemoryBytes;
-  pool_options.time_limit = kParseLimit;
-  telemetry::LogOptions log_options;
-  log_options.level = *level;
+  pool_options.max_memory_bytes = std::min(pool_options.max_memory_bytes, kWorkerMemoryBytes);
+  pool_options.time_limit = std::min(pool_options.time_limit, kParseLimit);
+  // Standard error belongs to the files' errors; what happens to workers is told when asked for.
   const auto pool = extract::make_worker_pool(pool_options, environment.clock,
-                                              telemetry::Log::to_stderr(environment.clock, log_options));
+                                              global.log_level.empty() ? telemetry::Log() : program->log);
   const bool several = options.files.size() > 1;
   bool all_read = true;
   Inspection inspection(options.files, *question, *pool, environment.clock);
