@@ -65,7 +65,7 @@ struct LinkingTest : testing::Test {
     storage::SqliteStore::Options options;
     options.path = folder + "/castiel.db";
     options.sync = false;
-    store = storage::SqliteStore::open(options, clock, ids).value();
+    store = storage::SqliteStore::open(options, clock).value();
     broker = messaging::EmbeddedBroker::create(*store, clock).value();
     consume(queue::kEntityLinking, LinkHandler::patterns(), handler);
     ASSERT_TRUE(store->create_tenant(tenant, Deadline::after(clock, 5s)));

@@ -107,7 +107,7 @@ struct IndexTest : testing::Test {
     storage::SqliteStore::Options options;
     options.path = folder + "/castiel.db";
     options.sync = false;
-    store = storage::SqliteStore::open(options, clock, ids).value();
+    store = storage::SqliteStore::open(options, clock).value();
     broker = messaging::EmbeddedBroker::create(*store, clock).value();
     messaging::ConsumerOptions consumer_options;
     consumer_options.queue = {std::string(model::queue::kSearchIndex), IndexHandler::patterns(), 5};

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/random.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
 
 namespace castiel::storage {
