@@ -41,17 +41,27 @@ TEST(Inspect, shows_a_mail_with_its_attachments_and_its_invitation) {
   EXPECT_FALSE(mail.contains("file"));
   EXPECT_EQ(text(mail, "from.email"), "jane@acme.example");
   EXPECT_EQ(text(mail, "sentAt"), "2024-05-06T08:00:00Z");
-  EXPECT_EQ(text(mail, "class"), "person");
+  EXPECT_EQ(text(mail, "class"), "calendar");
   EXPECT_NE(text(mail, "replyText").find("signed contract"), std::string::npos);
-  const auto& items = find(mail, "actionItems")->get_array();
-  ASSERT_EQ(items.size(), 1u);
-  EXPECT_EQ(text(items[0].get_object(), "kind"), "request");
   bool found = false;
   for (const auto& attachment : find(mail, "attachments")->get_array())
     found = found || text(attachment.get_object(), "text").find("budget is approved") != std::string::npos;
   EXPECT_TRUE(found) << json::serialize(mail);
   ASSERT_TRUE(find(mail, "calendar")->is_object()) << json::serialize(mail);
   EXPECT_EQ(text(mail, "calendar.method"), "REQUEST");
+}
+
+TEST(Inspect, finds_what_a_person_asks_for_in_a_mail) {
+  TempFolder folder;
+  const auto mail = inspect(folder.write(
+      "ask.eml",
+      "From: Jane Doe <jane@acme.example>\r\nTo: Max <max@vendor.example>\r\nSubject: Contract\r\n"
+      "Date: Mon, 06 May 2024 10:00:00 +0200\r\nMessage-ID: <m2@acme.example>\r\n\r\n"
+      "Hello Max,\r\n\r\nCould you send us the signed contract by Friday?\r\n\r\nJane\r\n"));
+  EXPECT_EQ(text(mail, "class"), "person");
+  const auto& items = find(mail, "actionItems")->get_array();
+  ASSERT_EQ(items.size(), 1u) << json::serialize(mail);
+  EXPECT_EQ(text(items[0].get_object(), "kind"), "request");
 }
 
 TEST(Inspect, shows_transcripts_and_documents_by_their_content) {
