@@ -87,7 +87,7 @@ Route live(Services& services) {
   return route;
 }
 
-Route health(std::string name, std::string summary, std::function<bool()> good) {
+Route health(const std::string& name, std::string summary, std::function<bool()> good) {
   return simple("/health/" + name, "health." + name, std::move(summary), "health",
                 [good = std::move(good)](const Request&) -> Result<Response> {
                   const bool ok = !good || good();

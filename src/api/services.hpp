@@ -13,6 +13,7 @@
 #include "intelligence/deal_book.hpp"
 #include "messaging/broker.hpp"
 #include "messaging/publisher.hpp"
+#include "storage/blobs.hpp"
 #include "storage/store.hpp"
 #include "sync/import_service.hpp"
 #include "telemetry/metrics.hpp"
@@ -44,6 +45,7 @@ struct Services {
   const Clock& clock;
   IdGenerator& ids;
   tenancy::TenantSettings& settings;
+  storage::Blobs* blobs = nullptr;  // nothing where there are none to erase with a tenant
   // Nothing in a process that runs no imports in the background: POST /imports is refused there.
   sync::ImportService* imports = nullptr;
   const messaging::Publisher* publisher = nullptr;  // nothing: links cannot be decided about here

@@ -41,12 +41,18 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   intelligence::BookOptions options;
   if (const auto currency = settings.get(settings::kBaseCurrency); currency != "auto")
     options.currency = currency;
+  if (!options.currency.empty()) {
+    const auto rates = settings.get(settings::kExchangeRates);
+    options.rates = ExchangeRates(rates);
+    options.rates_text = fmt::format("{}", fmt::join(rates, ";"));
+  }
   options.fiscal_start_month = static_cast<int>(settings.get(settings::kFiscalYearStartMonth));
   options.simulations = static_cast<int>(settings.get(settings::kForecastSimulations));
   options.risk.silence_warn_days = static_cast<int>(settings.get(settings::kSilenceWarnDays));
   options.risk.silence_risk_days = static_cast<int>(settings.get(settings::kSilenceDays));
   options.risk.push_warn_days = static_cast<int>(settings.get(settings::kPushWarnDays));
   options.risk.amount_cut = settings.get(settings::kAmountCut);
+  options.mail_domains = settings.get(settings::kMailDomains);
   options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
   return options;
 }
@@ -202,9 +208,9 @@ Result<> Program::Parts::build() {
   CASTIEL_TRY(
       add_consumer(consumer_options(settings, queue::kEntityLinking, linking::LinkHandler::patterns()),
                    *links, roles.linking, settings.get(settings::kWorkersLinking)));
-  CASTIEL_TRY(add_consumer(
-      consumer_options(settings, queue::kAnalyticsRisk, {std::string(event::kOpportunityUpdated)}), *risk,
-      roles.intelligence, settings.get(settings::kWorkersAnalytics)));
+  CASTIEL_TRY(
+      add_consumer(consumer_options(settings, queue::kAnalyticsRisk, intelligence::RiskHandler::patterns()),
+                   *risk, roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
   services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
                                                               .broker = *broker,
@@ -213,6 +219,7 @@ Result<> Program::Parts::build() {
                                                               .ids = ids,
                                                               .settings = *tenant_settings});
   services->publisher = publisher.get();
+  services->blobs = blobs.get();
   services->mail_domains = mail_domains;
   services->metrics = &metrics;
   services->consumers = [this](std::string_view name) {

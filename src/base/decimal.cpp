@@ -112,6 +112,25 @@ Decimal Decimal::negated() const {
   return result;
 }
 
+Result<Decimal> Decimal::times(const Decimal& other) const {
+  const Decimal a = normalized(), b = other.normalized();
+  if (digit_count(a.coefficient_) + digit_count(b.coefficient_) > kMaxDigits) return out_of_range(str());
+  Decimal result;
+  result.coefficient_ = a.coefficient_ * b.coefficient_;
+  result.scale_ = a.scale_ + b.scale_;
+  return result.scale_ > kMaxScale ? result.rounded(kMaxScale) : result;
+}
+
+Decimal Decimal::rounded(int decimals) const {
+  Decimal result = *this;
+  if (scale_ <= decimals) return result;
+  const Wide unit = power_of_ten(scale_ - decimals);
+  const Wide half = coefficient_ < 0 ? -unit / 2 : unit / 2;
+  result.coefficient_ = (coefficient_ + half) / unit;
+  result.scale_ = decimals;
+  return result;
+}
+
 Decimal Decimal::normalized() const {
   Decimal result = *this;
   while (result.scale_ > 0 && result.coefficient_ % 10 == 0) {

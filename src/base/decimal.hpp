@@ -29,6 +29,10 @@ class Decimal {
   // Exact; number_out_of_range when the sum does not fit.
   Result<Decimal> plus(const Decimal& other) const;
   Decimal negated() const;
+  // The product, exact to 18 decimals; number_out_of_range when it does not fit 36 digits.
+  Result<Decimal> times(const Decimal& other) const;
+  // With at most so many decimals, halves away from zero.
+  Decimal rounded(int decimals) const;
   // Without trailing zeros after the point.
   Decimal normalized() const;
 

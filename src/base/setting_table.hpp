@@ -26,7 +26,7 @@ enum class SettingScope {
 };
 
 // A shape a text, or each text of a list, must have besides being short.
-enum class SettingShape { any, address, time_zone, currency, language, domain };
+enum class SettingShape { any, address, time_zone, currency, language, domain, exchange_rate };
 
 struct SettingSpec {
   std::string_view key;  // dotted, lower case, unique; also as variable, `.` written `_`
@@ -175,6 +175,11 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "The month the fiscal year begins with; fiscal quarters follow from it."),
     tenant_text("tenant.base_currency", text, "auto", SettingShape::currency,
                 "The currency sums are given in. auto: the most frequent one of the deals."),
+    tenant_text(
+        "tenant.exchange_rates", list, "", SettingShape::exchange_rate,
+        "What one unit of another currency is worth in tenant.base_currency, from a day on. Amounts in "
+        "sums and forecasts are converted at the rate of the day they were won, open ones at the newest; "
+        "without a rate they are listed beside the sums. Of no effect while the base currency is auto."),
     tenant_text("tenant.language", text, "en", SettingShape::language,
                 "The language texts are expected in where a record does not say."),
     tenant_text(

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/exchange_rate.hpp"
 #include "base/json.hpp"
 #include "base/utf8.hpp"
 
@@ -131,6 +132,8 @@ bool has_shape(SettingShape shape, std::string_view text) {
       return text.size() == 2 && std::ranges::all_of(text, is_lower);
     case SettingShape::domain:
       return is_domain(text);
+    case SettingShape::exchange_rate:
+      return parse_exchange_rate(text).has_value();
   }
   return false;
 }
@@ -149,6 +152,8 @@ std::string_view shape_words(SettingShape shape) {
       return "a language code of two letters such as en";
     case SettingShape::domain:
       return "domain names such as example.com";
+    case SettingShape::exchange_rate:
+      return "rates such as USD 2026-01-01 0.92";
   }
   return "a text";
 }

@@ -106,6 +106,7 @@ inline constexpr Setting<std::int64_t> kExtractMemory{"extract.memory"};
 inline constexpr Setting<std::string> kTimezone{"tenant.timezone"};
 inline constexpr Setting<std::int64_t> kFiscalYearStartMonth{"tenant.fiscal_year_start_month"};
 inline constexpr Setting<std::string> kBaseCurrency{"tenant.base_currency"};  // "auto" or an ISO 4217 code
+inline constexpr Setting<std::vector<std::string>> kExchangeRates{"tenant.exchange_rates"};
 inline constexpr Setting<std::string> kLanguage{"tenant.language"};
 inline constexpr Setting<std::vector<std::string>> kMailDomains{"tenant.mail_domains"};
 inline constexpr Setting<std::vector<std::string>> kProductNames{"tenant.product_names"};

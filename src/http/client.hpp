@@ -32,7 +32,7 @@ struct ClientRequest {
   // Set: a 2xx body goes here line by line (without the line break) instead of into ClientResponse::body;
   // false ends the request early, which is not an error.
   std::function<bool(std::string_view line)> on_line{};
-  std::size_t max_response_bytes = 64 * 1024 * 1024;  // of ClientResponse::body, and of one line
+  std::size_t max_response_bytes = std::size_t{64} * 1024 * 1024;  // of ClientResponse::body, and of one line
 };
 
 struct ClientResponse {

@@ -18,8 +18,8 @@
 
 namespace castiel::http {
 
-inline constexpr std::size_t kMaxHeaderBytes = 16 * 1024;
-inline constexpr std::uint64_t kDefaultMaxBodyBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxHeaderBytes = std::size_t{16} * 1024;
+inline constexpr std::uint64_t kDefaultMaxBodyBytes = std::uint64_t{1024} * 1024;
 // Uploads slower than this, on average over the time the server waited for bytes, are cut off.
 inline constexpr std::uint64_t kMinUploadBytesPerSecond = 1024;
 inline constexpr std::size_t kGzipFromBytes = 1024;

@@ -24,7 +24,7 @@ Status parse_status(std::string_view text) {
 }
 
 std::string process_of(const Deal& deal) {
-  return deal.integration + '\n' + deal.pipeline;
+  return deal.integration.str() + '\n' + deal.pipeline.str();
 }
 
 void sort_history(Deal& deal) {

@@ -10,6 +10,7 @@
 #include "base/decimal.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "intelligence/shared_text.hpp"
 
 namespace castiel::intelligence {
 
@@ -52,25 +53,25 @@ struct DealContact {
 struct Deal {
   ShardId id;
   std::string external_id;
-  std::string integration;
+  SharedText integration;
   std::string name;
   std::optional<Decimal> amount;
-  std::string currency;  // ISO 4217; empty or "unknown" counts as the tenant's base currency
-  std::string stage;
+  SharedText currency;  // ISO 4217; empty or "unknown" counts as the tenant's base currency
+  SharedText stage;
   Status status = Status::open;
-  std::string pipeline;
+  SharedText pipeline;
   std::optional<Date> created;
   std::optional<Date> close_date;  // expected while open, actual once closed
-  std::string owner;
-  std::string owner_id;
-  std::string team;
-  std::string account;
-  std::string account_id;
+  SharedText owner;
+  SharedText owner_id;
+  SharedText team;
+  SharedText account;
+  SharedText account_id;
   std::vector<DealContact> contacts;
-  std::string type;
-  std::string lead_source;
-  std::string product;
-  std::string next_step;
+  SharedText type;
+  SharedText lead_source;
+  SharedText product;
+  SharedText next_step;
   std::optional<double> source_probability;  // 0..1, as the source states it
   std::optional<Date> last_activity;
   std::optional<Timestamp> last_stage_change;

@@ -17,10 +17,10 @@ constexpr auto kLongestReuse = std::chrono::seconds(30);
 constexpr int kReuseFactor = 10;  // making books takes at most a tenth of the time while an import runs
 
 std::string fingerprint(const BookOptions& o) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", o.currency, o.fiscal_start_month, o.simulations,
-                     fmt::join(o.stage_order, "\n"), fmt::join(o.risk.disabled, "\n"),
-                     o.risk.silence_warn_days, o.risk.silence_risk_days, o.risk.enough_won, o.stale_days,
-                     o.risk.push_warn_days, o.risk.amount_cut);
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", fmt::join(o.mail_domains, ","), o.currency,
+                     o.rates_text, o.fiscal_start_month, o.simulations, fmt::join(o.stage_order, "\n"),
+                     fmt::join(o.risk.disabled, "\n"), o.risk.silence_warn_days, o.risk.silence_risk_days,
+                     o.risk.enough_won, o.stale_days, o.risk.push_warn_days, o.risk.amount_cut);
 }
 
 Result<bool> import_runs(const storage::Reader& reader) {
@@ -56,6 +56,14 @@ struct DealBook::Impl {
   std::condition_variable changed;
   std::list<std::shared_ptr<Entry>> entries;
   std::uint64_t uses = 0;
+  std::map<TenantId, std::shared_ptr<impl::EngagementStore>> stores;
+
+  std::shared_ptr<impl::EngagementStore> store_of(const TenantId& tenant) {
+    std::lock_guard lock(mutex);
+    auto& store = stores[tenant];
+    if (store == nullptr) store = std::make_shared<impl::EngagementStore>();
+    return store;
+  }
 
   Impl(const Clock& c, OptionsOf o) : clock(c), options_of(std::move(o)) {}
 
@@ -117,10 +125,14 @@ Result<std::shared_ptr<const Book>> DealBook::open(const storage::Reader& reader
   const Duration start = impl_->clock.monotonic();
   Result<std::shared_ptr<const Book>> made = permanent("internal", "the deals could not be read");
   try {
-    if (auto loaded = impl::load(reader)) {
-      made = std::make_shared<const Book>(std::move(*loaded), as_of, now, options);
+    auto loaded = impl::load(reader);
+    auto linked =
+        loaded ? impl_->store_of(reader.tenant())->load(reader, loaded->deals, as_of, options.mail_domains)
+               : Result<impl::Engagements>(std::unexpected(loaded.error()));
+    if (linked) {
+      made = std::make_shared<const Book>(std::move(*loaded), std::move(*linked), as_of, now, options);
     } else {
-      made = std::unexpected(std::move(loaded.error()));
+      made = std::unexpected(std::move(linked.error()));
     }
   } catch (const std::bad_alloc&) {
     made = transient("out_of_memory", "there is not enough memory for the tenant's deals");
@@ -199,6 +211,7 @@ Result<json::object> DealBook::forecast(const storage::Reader& reader, const For
 void DealBook::forget(const TenantId& tenant) {
   std::lock_guard lock(impl_->mutex);
   impl_->entries.remove_if([&](const auto& e) { return e->done && e->request.tenant == tenant; });
+  impl_->stores.erase(tenant);
 }
 
 Result<json::object> DealBook::backtest(const storage::Reader& reader) {

@@ -24,14 +24,14 @@ PeerProbabilities peer_probabilities(const WinModel& model, std::span<const Deal
 
 Evaluation evaluate(const WinModel& model, const Deal& deal, Timestamp as_of, Timestamp known_at,
                     const PeerProbabilities& peers, const RiskOptions& options,
-                    std::span<const DealContact> account_contacts) {
+                    std::span<const DealContact> account_contacts, const EngagementView* engagement) {
   Evaluation result;
   result.view = view_as_of(deal, as_of, known_at, &model.facts());
   result.prediction = predict(model, result.view);
   const auto peer = peers.find(result.view.stage.value_or(""));
-  result.risk =
-      assess(result.view, model.facts(), result.prediction, peer == peers.end() ? -1 : peer->second, options);
-  result.recommendations = recommend(result.view, model.facts(), result.risk, account_contacts);
+  result.risk = assess(result.view, model.facts(), result.prediction, peer == peers.end() ? -1 : peer->second,
+                       options, engagement);
+  result.recommendations = recommend(result.view, model.facts(), result.risk, account_contacts, engagement);
   return result;
 }
 

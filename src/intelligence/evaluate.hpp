@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "intelligence/engagement.hpp"
 #include "intelligence/probability.hpp"
 #include "intelligence/recommend.hpp"
 #include "intelligence/risk.hpp"
@@ -26,6 +27,7 @@ PeerProbabilities peer_probabilities(const WinModel& model, std::span<const Deal
 
 Evaluation evaluate(const WinModel& model, const Deal& deal, Timestamp as_of, Timestamp known_at,
                     const PeerProbabilities& peers = {}, const RiskOptions& options = {},
-                    std::span<const DealContact> account_contacts = {});
+                    std::span<const DealContact> account_contacts = {},
+                    const EngagementView* engagement = nullptr);
 
 }  // namespace castiel::intelligence

@@ -15,6 +15,16 @@ enum class EvidenceKind {
   field,    // the value of a field
   absence,  // something the source carries for other deals and not for this one
   cohort,   // a number about the tenant's other deals
+  content,  // something said, written or planned: a place in a mail, message, meeting, event or document
+};
+
+// A place in a content shard, as far as it is known.
+struct Locator {
+  std::string field;              // of the shard's data: "bodyPlainText", "subject", "transcript.segments"
+  std::optional<int> segment;     // index in a transcript
+  std::optional<int> minute;      // into a recording, from 0
+  std::optional<int> start, end;  // code points in the field, the end exclusive
+  bool operator==(const Locator&) const = default;
 };
 
 struct Evidence {
@@ -25,6 +35,9 @@ struct Evidence {
   std::optional<std::string> to;
   std::optional<Timestamp> at;  // when it took effect at the source
   CorrelationId correlation;    // leads back to the import or webhook; empty where there is none
+  ShardId shard = {};           // of content
+  std::string type = {};        // of that shard
+  Locator locator = {};
 };
 
 }  // namespace castiel::intelligence

@@ -34,11 +34,17 @@ void add_to(Decimal& sum, const Decimal& value) {
   if (const auto result = sum.plus(value)) sum = *result;
 }
 
+// A deal's amount in the base currency on a day; nothing without an amount or a rate.
+std::optional<Decimal> amount_in(std::string_view base, const ExchangeRates& rates, const Deal& deal,
+                                 Date day) {
+  if (!deal.amount || is_base(deal.currency, base)) return deal.amount;
+  return rates.convert(*deal.amount, deal.currency, day);
+}
+
 // Amounts won deals had: by product, and of all.
 class Amounts {
  public:
-  void see(const Deal& deal) {
-    const double amount = deal.amount->to_double();
+  void see(const Deal& deal, double amount) {
     all_.push_back(amount);
     if (!deal.product.empty()) by_product_[deal.product].push_back(amount);
   }
@@ -68,6 +74,7 @@ struct OpenDeal {
   const std::vector<double>* assumed = nullptr;  // amounts to draw from where none is stated
   double probability = 0;
   std::size_t group = 0;
+  bool converted = false;
   std::vector<double> won_by;  // by period: probability to be won until its end
   Date expected;               // the day it counts for
 };
@@ -94,7 +101,7 @@ class Forecaster {
       return std::pair(a.at, a.deal->id) < std::pair(b.at, b.deal->id);
     });
     for (const Won& won : won_) {
-      if (won.amount > 0) amounts_.see(*won.deal);
+      if (won.amount > 0) amounts_.see(*won.deal, won.amount);
     }
     amounts_.limit();
     for (OpenDeal& open : open_) {
@@ -133,6 +140,8 @@ class Forecaster {
     Timestamp at;
     double amount;
     std::size_t group;
+    std::optional<Decimal> exact;  // in the base currency
+    bool converted = false;
   };
 
   std::string_view group_of(const Deal& deal) const {
@@ -165,24 +174,32 @@ class Forecaster {
     for (const Period& period : request_.periods) open.won_by.push_back(times.won_by(period.end));
     const Date today = date_of(request_.as_of);
     open.expected = view.close_date ? std::max(*view.close_date, today) : times.closed_by(.5).value_or(today);
+    auto amount = view.amount;
     if (!is_base(deal.currency, base_)) {
-      foreign_open_.push_back({&deal, open.group, open.expected, view.amount});
-      return;
+      if (!request_.rates.rate(deal.currency, today)) {
+        foreign_open_.push_back({&deal, open.group, open.expected, view.amount});
+        return;
+      }
+      open.converted = true;
+      if (amount) amount = request_.rates.convert(*amount, deal.currency, today);
     }
-    if (view.amount && !view.amount->is_negative()) open.amount = view.amount->to_double();
-    if (view.amount) stated_.emplace_back(open_.size(), *view.amount);
+    if (amount && !amount->is_negative()) open.amount = amount->to_double();
+    if (amount) stated_.emplace_back(open_.size(), *amount);
     open_.push_back(std::move(open));
   }
 
   void see_won(const Deal& deal, const DealView& view) {
     if (!view.closed_at) return;
     const std::size_t group = group_index(deal);
-    if (!is_base(deal.currency, base_)) {
-      foreign_won_.push_back({&deal, group, date_of(*view.closed_at), deal.amount});
+    const Date day = date_of(*view.closed_at);
+    const bool own = is_base(deal.currency, base_);
+    if (!own && !request_.rates.rate(deal.currency, day)) {
+      foreign_won_.push_back({&deal, group, day, deal.amount});
       return;
     }
-    const double amount = deal.amount && !deal.amount->is_negative() ? deal.amount->to_double() : 0;
-    won_.push_back({&deal, *view.closed_at, amount, group});
+    const auto exact = amount_in(base_, request_.rates, deal, day);
+    won_.push_back({&deal, *view.closed_at, exact && !exact->is_negative() ? exact->to_double() : 0, group,
+                    exact, !own});
   }
 
   // What stated amounts became: final amount over the one stated halfway, of won deals with a history of it.
@@ -196,8 +213,9 @@ class Forecaster {
       if (opened >= won.at) continue;
       const Timestamp half{opened.micros + (won.at.micros - opened.micros) / 2};
       const DealView view = view_as_of(*won.deal, half, request_.known_at, &model_.facts());
+      // Both as the source gave them: the ratio has no currency.
       if (view.amount && view.amount->to_double() > 0) {
-        ratios_.push_back(std::clamp(won.amount / view.amount->to_double(), .1, 10.0));
+        ratios_.push_back(std::clamp(won.deal->amount->to_double() / view.amount->to_double(), .1, 10.0));
       }
     }
     if (ratios_.size() < kEnoughRatios) ratios_.clear();
@@ -211,15 +229,17 @@ class Forecaster {
     for (std::size_t p = 0; p < request_.periods.size(); ++p) {
       const Period& period = request_.periods[p];
       for (const Won& won : won_) {
-        if (period.contains(date_of(won.at)) && won.deal->amount) {
-          add_to(rows_[p * groups + won.group].won, *won.deal->amount);
-        }
+        if (!period.contains(date_of(won.at)) || !won.exact) continue;
+        ForecastRow& row = rows_[p * groups + won.group];
+        add_to(row.won, *won.exact);
+        row.converted += won.converted;
       }
       for (std::size_t i = 0; i < open_.size(); ++i) {
         const OpenDeal& open = open_[i];
         if (!period.contains(open.expected)) continue;
         ForecastRow& row = rows_[p * groups + open.group];
         ++row.open;
+        row.converted += open.converted;
         row.assumed_amounts += open.amount <= 0;
         if (stated[i]) {
           add_to(row.pipeline, *stated[i]);
@@ -358,12 +378,14 @@ class Forecaster {
 };
 
 // What was won in a period in the end, in the base currency; exact.
-Decimal actual_won(std::span<const Deal> deals, const Period& period, std::string_view base) {
+Decimal actual_won(std::span<const Deal> deals, const Period& period, std::string_view base,
+                   const ExchangeRates& rates) {
   Decimal sum;
   for (const Deal& deal : deals) {
-    if (deal.status != Status::won || !deal.amount || !is_base(deal.currency, base)) continue;
+    if (deal.status != Status::won) continue;
     const auto at = closed_at(deal);
-    if (at && period.contains(date_of(*at))) add_to(sum, *deal.amount);
+    if (!at || !period.contains(date_of(*at))) continue;
+    if (const auto amount = amount_in(base, rates, deal, date_of(*at))) add_to(sum, *amount);
   }
   return sum;
 }
@@ -422,13 +444,20 @@ Backtest backtest(std::span<const Deal> deals, Timestamp as_of, const BacktestOp
       // What was recorded later about that time is history all the same.
       request.known_at = {std::numeric_limits<std::int64_t>::max()};
       request.currency = base;
+      request.rates = options.rates;
       request.simulations = options.simulations;
       Forecaster forecaster(deals, model, request);
       SeededRandom random(forecast_seed(deals, request));
       const ForecastRow row = forecaster.run(random).front();
-      BacktestItem item{
-          at,    period,           row.p10, row.p50, row.p90, row.weighted, actual_won(deals, period, base),
-          false, model.quality().n};
+      BacktestItem item{at,
+                        period,
+                        row.p10,
+                        row.p50,
+                        row.p90,
+                        row.weighted,
+                        actual_won(deals, period, base, options.rates),
+                        false,
+                        model.quality().n};
       item.inside = item.p10 <= item.actual && item.actual <= item.p90;
       result.items.push_back(item);
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/decimal.hpp"
+#include "base/exchange_rate.hpp"
 #include "base/random.hpp"
 #include "intelligence/calendar.hpp"
 #include "intelligence/probability.hpp"
@@ -22,8 +23,10 @@ struct ForecastRequest {
   GroupBy by = GroupBy::none;
   Timestamp as_of;
   Timestamp known_at;
-  // ISO 4217 of the tenant; empty: the currency of most deals. Deals in others are listed, never added.
+  // ISO 4217 of the tenant; empty: the currency of most deals. Deals in others are converted where there is a
+  // rate, else listed and never added.
   std::string currency;
+  ExchangeRates rates{};  // into `currency`
   int simulations = 2000;
 };
 
@@ -45,7 +48,8 @@ struct ForecastRow {
   Decimal p10, p50, p90;             // won in the whole period, including what is won already
   int assumed_amounts = 0;           // open deals without an amount, simulated with amounts of won deals
   Decimal expected_new;              // mean part from deals that do not exist yet
-  std::vector<CurrencyTotal> other_currencies;
+  int converted = 0;  // deals won, or expected to close, in the period whose amount was converted
+  std::vector<CurrencyTotal> other_currencies;  // without a rate
 };
 
 // Rows by period; with a group: for each period one row a group, in order of the group's name, none for the
@@ -67,6 +71,7 @@ struct BacktestOptions {
   int simulations = 1000;
   int max_deals = 4000;  // closed deals a model of the past learns from
   std::string currency;
+  ExchangeRates rates{};
   TrainOptions train;
 };
 

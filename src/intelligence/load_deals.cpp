@@ -4,6 +4,7 @@
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <charconv>
+#include <numeric>
 
 #include "intelligence/as_of.hpp"
 #include "intelligence/deal_book.hpp"
@@ -71,25 +72,26 @@ Result<> each_data(const storage::Reader& reader, std::string_view type, Visit v
   });
 }
 
-void read_deal(const Shard& shard, const json::object& data, Deal& deal) {
+void read_deal(const Shard& shard, const json::object& data, SharedTexts& texts, Deal& deal) {
   deal.id = shard.id;
   deal.external_id = shard.key.external_id;
-  deal.integration = shard.key.integration;
+  deal.integration = texts.get(shard.key.integration);
   deal.name = text_of(data, "name");
+  deal.name.shrink_to_fit();
   if (const auto amount = text_of(data, "amount"); !amount.empty()) {
     if (auto parsed = Decimal::parse(amount)) deal.amount = *parsed;
   }
-  deal.currency = text_of(data, "currency");
-  deal.stage = text_of(data, "stage");
+  deal.currency = texts.get(text_of(data, "currency"));
+  deal.stage = texts.get(text_of(data, "stage"));
   const std::string status = text_of(data, "status");
   deal.status = parse_status(status.empty() ? model::status_of_stage(deal.stage) : std::string_view(status));
-  deal.pipeline = text_of(data, "pipeline");
+  deal.pipeline = texts.get(text_of(data, "pipeline"));
   deal.created = date_field(data, "createdDate");
   if (!deal.created) deal.created = date_field(data, "createdAt");
   deal.close_date = date_field(data, "closeDate");
-  deal.type = text_of(data, "type");
-  deal.lead_source = text_of(data, "leadSource");
-  deal.next_step = text_of(data, "nextStep");
+  deal.type = texts.get(text_of(data, "type"));
+  deal.lead_source = texts.get(text_of(data, "leadSource"));
+  deal.next_step = texts.get(text_of(data, "nextStep"));
   deal.source_probability = fraction_of(data, "probability");
   deal.last_activity = date_field(data, "lastActivityDate");
   deal.last_stage_change = time_field(data, "lastStageChangeAt");
@@ -97,9 +99,9 @@ void read_deal(const Shard& shard, const json::object& data, Deal& deal) {
   // The record's own modification time: nothing has changed at the source since.
   if (shard.source_is_dated) deal.state_at = std::min(shard.source_version, shard.updated_at);
   // For sources that give names without a record behind them; a relation takes precedence.
-  deal.account = text_of(data, "accountName");
-  deal.owner = text_of(data, "ownerName");
-  deal.product = text_of(data, "productName");
+  deal.account = texts.get(text_of(data, "accountName"));
+  deal.owner = texts.get(text_of(data, "ownerName"));
+  deal.product = texts.get(text_of(data, "productName"));
 }
 
 bool is_read(std::string_view name) {
@@ -125,23 +127,45 @@ class Loader {
   }
 
  private:
-  static std::string key_of(std::string_view integration, std::string_view external_id) {
-    return fmt::format("{}\n{}", integration, external_id);
+  Result<> read_deals() {
+    // Counted first: a list that grows is in memory twice now and then.
+    CASTIEL_ASSIGN(const auto expected, reader_.shard_count(model::type::kOpportunity));
+    loaded_.deals.reserve(static_cast<std::size_t>(expected));
+    CASTIEL_TRY(
+        each_data(reader_, model::type::kOpportunity, [&](const Shard& shard, const json::object& data) {
+          read_deal(shard, data, texts_, loaded_.deals.emplace_back());
+        }));
+    by_id_.resize(loaded_.deals.size());
+    std::iota(by_id_.begin(), by_id_.end(), 0U);
+    std::ranges::sort(by_id_, {}, [&](std::uint32_t i) { return loaded_.deals[i].id.view(); });
+    return {};
   }
 
-  Result<> read_deals() {
-    return each_data(reader_, model::type::kOpportunity, [&](const Shard& shard, const json::object& data) {
-      const auto index = static_cast<std::uint32_t>(loaded_.deals.size());
-      read_deal(shard, data, loaded_.deals.emplace_back());
-      by_id_.emplace(shard.id.str(), index);
-      by_key_.emplace(key_of(shard.key.integration, shard.key.external_id), index);
-    });
+  // The place of a deal, by its shard's id.
+  std::optional<std::uint32_t> place_of(std::string_view id) const {
+    const auto id_at = [&](std::uint32_t i) { return loaded_.deals[i].id.view(); };
+    const auto found = std::ranges::lower_bound(by_id_, id, {}, id_at);
+    if (found == by_id_.end() || id_at(*found) != id) return std::nullopt;
+    return *found;
+  }
+
+  // By the source's key, in whose order the deals are.
+  Deal* deal_with(const model::ShardKey& key) {
+    const auto found = std::ranges::lower_bound(
+        loaded_.deals, std::pair<std::string_view, std::string_view>(key.integration, key.external_id), {},
+        [](const Deal& deal) {
+          return std::pair<std::string_view, std::string_view>(deal.integration, deal.external_id);
+        });
+    if (found == loaded_.deals.end() || found->integration != key.integration ||
+        found->external_id != key.external_id)
+      return nullptr;
+    return &*found;
   }
 
   Result<> read_history() {
     CASTIEL_TRY(reader_.each_change(model::type::kOpportunity, [&](const FieldChange& from) -> Result<> {
-      const auto found = by_key_.find(key_of(from.shard.integration, from.shard.external_id));
-      if (found == by_key_.end() || from.field == "*") return {};
+      Deal* deal = from.field == "*" ? nullptr : deal_with(from.shard);
+      if (deal == nullptr) return {};
       Change change;
       change.field = from.field;
       if (is_read(from.field)) {  // of the others only the time counts
@@ -152,10 +176,9 @@ class Loader {
       change.recorded_at = from.recorded_at;
       change.correlation = from.correlation;
       change.origin = from.origin;
-      loaded_.deals[found->second].history.push_back(std::move(change));
+      deal->history.push_back(std::move(change));
       return {};
     }));
-    by_key_ = {};
     return {};
   }
 
@@ -172,21 +195,21 @@ class Loader {
 
   Result<> read_relations() {
     return reader_.each_relation(model::type::kOpportunity, [&](const Relation& relation) -> Result<> {
-      const auto found = by_id_.find(relation.from.str());
-      if (found == by_id_.end()) return {};
-      Deal& deal = loaded_.deals[found->second];
-      const std::string to = relation.to ? relation.to->str() : std::string();
+      const auto place = place_of(relation.from.view());
+      if (!place) return {};
+      Deal& deal = loaded_.deals[*place];
+      const SharedText to = relation.to ? texts_.get(relation.to->view()) : SharedText();
       if (relation.role == "account") {
         deal.account_id = to;
-        if (deal.account.empty()) deal.account = relation.text;
+        if (deal.account.empty()) deal.account = texts_.get(relation.text);
       } else if (relation.role == "owner") {
         deal.owner_id = to;
-        if (deal.owner.empty()) deal.owner = relation.text;
+        if (deal.owner.empty()) deal.owner = texts_.get(relation.text);
       } else if (relation.role == "product") {
-        if (deal.product.empty()) deal.product = relation.text;
-        if (!to.empty()) products_[found->second] = to;
+        if (deal.product.empty()) deal.product = texts_.get(relation.text);
+        if (!to.empty()) products_[*place] = to.str();
       } else if (relation.role == "contact") {
-        add_contact(deal, ShardId(to), relation.text, {});
+        add_contact(deal, ShardId(to.str()), relation.text, {});
       }
       return {};
     });
@@ -203,9 +226,9 @@ class Loader {
     CASTIEL_TRY(reader_.each_relation(model::type::kContactRole, [&](const Relation& relation) -> Result<> {
       Link& link = links[relation.from.str()];
       if (relation.role == "opportunity" && relation.to) {
-        const auto found = by_id_.find(relation.to->str());
-        link.has_deal = found != by_id_.end();
-        if (link.has_deal) link.deal = found->second;
+        const auto place = place_of(relation.to->view());
+        link.has_deal = place.has_value();
+        link.deal = place.value_or(0);
       } else if (relation.role == "contact") {
         link.has_contact = true;
         if (relation.to) link.contact = *relation.to;
@@ -248,15 +271,15 @@ class Loader {
     }));
     for (Deal& deal : loaded_.deals) {
       if (const auto it = accounts.find(deal.account_id); it != accounts.end() && !it->second.empty()) {
-        deal.account = it->second;
+        deal.account = texts_.get(it->second);
       }
       if (const auto it = users.find(deal.owner_id); it != users.end()) {
-        if (!it->second.name.empty()) deal.owner = it->second.name;
-        deal.team = it->second.team;
+        if (!it->second.name.empty()) deal.owner = texts_.get(it->second.name);
+        deal.team = texts_.get(it->second.team);
       }
     }
     for (const auto& [index, id] : products_) {
-      if (const auto& name = products[id]; !name.empty()) loaded_.deals[index].product = name;
+      if (const auto& name = products[id]; !name.empty()) loaded_.deals[index].product = texts_.get(name);
     }
     products_ = {};
     return {};
@@ -310,7 +333,8 @@ class Loader {
 
   const storage::Reader& reader_;
   impl::Loaded loaded_;
-  std::unordered_map<std::string, std::uint32_t> by_id_, by_key_;
+  SharedTexts texts_;
+  std::vector<std::uint32_t> by_id_;                         // places in the deals, in order of the ids
   std::unordered_map<std::uint32_t, std::string> products_;  // deal to product shard
 };
 

@@ -7,7 +7,7 @@
 namespace castiel::intelligence {
 namespace {
 
-constexpr std::size_t kMostAdvice = 4;
+constexpr std::size_t kMostAdvice = 4, kMostAdviceWithTalk = 6;
 
 const RiskFactor* find(const Risk& risk, std::string_view id) {
   const auto it = std::ranges::find(risk.factors, id, &RiskFactor::id);
@@ -22,8 +22,12 @@ struct Advice {
 class Adviser {
  public:
   Adviser(const DealView& view, const TenantFacts& facts, const Risk& risk,
-          std::span<const DealContact> others)
-      : view_(view), facts_(facts), risk_(risk), others_(others) {}
+          std::span<const DealContact> others, const EngagementView* talk)
+      : view_(view),
+        facts_(facts),
+        risk_(risk),
+        others_(others),
+        talk_(talk != nullptr && talk->any ? talk : nullptr) {}
 
   std::vector<Recommendation> run() {
     if (const RiskFactor* stale = find(risk_, factor::kZombie)) {
@@ -34,6 +38,7 @@ class Adviser {
     close_date();
     contacts();
     stage();
+    if (talk_ != nullptr) talk();
     if (const RiskFactor* cut = find(risk_, factor::kAmountCut)) {
       add("amount_cut", fmt::format("Ask {} why the amount was cut and what is left out", person()), *cut,
           cut->points);
@@ -65,11 +70,16 @@ class Adviser {
     advice_.push_back({{std::string(id), std::move(title), from.detail, priority, from.evidence}, value});
   }
 
+  bool has_left(std::string_view name) const {
+    return talk_ != nullptr &&
+           std::ranges::find(talk_->departures, name, &Departure::name) != talk_->departures.end();
+  }
+
   // Who to talk to: an executive on the deal, else its first contact, else the account.
   std::string person() const {
     const DealContact* found = nullptr;
     for (const DealContact& contact : view_.contacts) {
-      if (contact.name.empty()) continue;
+      if (contact.name.empty() || has_left(contact.name)) continue;
       if (!found || (!is_executive(found->title) && is_executive(contact.title))) found = &contact;
     }
     if (found) return found->name;
@@ -112,7 +122,7 @@ class Adviser {
       add("add_contact",
           other ? fmt::format("Add a contact: {}", who) : "Find out who decides and add the contact", *none,
           none->points + 1);
-    } else if (const RiskFactor* one = find(risk_, factor::kSingleContact)) {
+    } else if (const RiskFactor* one = single()) {
       add("multi_thread",
           other ? fmt::format("Bring in a second contact: {}", who)
                 : fmt::format("Ask {} who else is involved", person()),
@@ -123,6 +133,56 @@ class Adviser {
                                               : fmt::format("Ask {} who signs", person()),
           *executive, executive->points);
     }
+  }
+
+  // Too few people, by those who answer or by those in the CRM.
+  const RiskFactor* single() const {
+    const RiskFactor* threaded = find(risk_, factor::kSingleThreaded);
+    return threaded != nullptr ? threaded : find(risk_, factor::kSingleContact);
+  }
+
+  // What was said and promised.
+  void talk() {
+    if (const RiskFactor* late = find(risk_, factor::kOverduePromise); late && !talk_->overdue.empty()) {
+      const Overdue& promise = talk_->overdue.front();
+      const std::string who = promise.owner.empty() ? "our side" : promise.owner;
+      add(promise.sending ? "send_promised" : "keep_promise",
+          promise.sending
+              ? fmt::format("Send what {} promised for {}: {}", who, to_string(promise.due), promise.what)
+              : fmt::format("Do what {} promised for {}: {}", who, to_string(promise.due), promise.what),
+          *late, late->points + 3);
+    }
+    if (const RiskFactor* open = find(risk_, factor::kUnanswered); open && talk_->waiting) {
+      add("answer_question", fmt::format("Answer {}: {}", talk_->waiting->who, talk_->waiting->what), *open,
+          open->points + 2);
+    }
+    if (const RiskFactor* left = find(risk_, factor::kChampionLeft)) {
+      add("replace_champion",
+          fmt::format("Find a new champion in place of {}; start with {}", talk_->departures.front().name,
+                      person()),
+          *left, left->points);
+    } else if (const RiskFactor* gone = find(risk_, factor::kContactLeft)) {
+      add("replace_contact", fmt::format("Find out who follows {}", talk_->departures.front().name), *gone,
+          gone->points);
+    }
+    if (const RiskFactor* budget = find(risk_, factor::kBudgetFrozen))
+      add("clarify_budget", fmt::format("Clarify with {} when money is there again", person()), *budget,
+          budget->points);
+    if (const RiskFactor* price = find(risk_, factor::kPriceObjection))
+      add("address_price", fmt::format("Answer the objection to the price with {}", person()), *price,
+          price->points);
+    if (const RiskFactor* other = find(risk_, factor::kCompetitor)) {
+      add("answer_competitor",
+          talk_->competitor_name.empty()
+              ? fmt::format("Find out with {} how the other offer compares", person())
+              : fmt::format("Show {} where we are better than {}", person(), talk_->competitor_name),
+          *other, other->points);
+    }
+    if (const RiskFactor* quiet = find(risk_, factor::kNoInbound);
+        quiet || (quiet = find(risk_, factor::kNoReply)))
+      add("reach_out", fmt::format("Call {}: writing did not help", person()), *quiet, quiet->points);
+    if (const RiskFactor* none = find(risk_, factor::kNoMeeting))
+      add("plan_meeting", fmt::format("Plan the next meeting with {}", person()), *none, none->points);
   }
 
   // The usual stages a deal jumped over, in words.
@@ -164,7 +224,8 @@ class Adviser {
     std::ranges::stable_sort(advice_, std::ranges::greater(), &Advice::value);
     std::vector<Recommendation> result;
     for (Advice& advice : advice_) {
-      if (result.size() < kMostAdvice) result.push_back(std::move(advice.recommendation));
+      if (result.size() < (talk_ ? kMostAdviceWithTalk : kMostAdvice))
+        result.push_back(std::move(advice.recommendation));
     }
     return result;
   }
@@ -173,6 +234,7 @@ class Adviser {
   const TenantFacts& facts_;
   const Risk& risk_;
   std::span<const DealContact> others_;
+  const EngagementView* talk_;
   std::vector<Advice> advice_;
 };
 
@@ -191,9 +253,10 @@ std::string_view to_string(Priority priority) {
 }
 
 std::vector<Recommendation> recommend(const DealView& view, const TenantFacts& facts, const Risk& risk,
-                                      std::span<const DealContact> account_contacts) {
+                                      std::span<const DealContact> account_contacts,
+                                      const EngagementView* engagement) {
   if (view.status != Status::open) return {};
-  return Adviser(view, facts, risk, account_contacts).run();
+  return Adviser(view, facts, risk, account_contacts, engagement).run();
 }
 
 }  // namespace castiel::intelligence

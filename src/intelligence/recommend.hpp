@@ -21,9 +21,11 @@ struct Recommendation {
   std::vector<Evidence> evidence;
 };
 
-// At most four, most valuable first; none for a deal that is not open.
-// `account_contacts`: known people of the account, from whom one not yet on the deal may be proposed.
+// At most four, or six where something is linked to the deal, most valuable first; none for a deal that is
+// not open. `account_contacts`: known people of the account, from whom one not yet on the deal may be
+// proposed.
 std::vector<Recommendation> recommend(const DealView& view, const TenantFacts& facts, const Risk& risk,
-                                      std::span<const DealContact> account_contacts = {});
+                                      std::span<const DealContact> account_contacts = {},
+                                      const EngagementView* engagement = nullptr);
 
 }  // namespace castiel::intelligence

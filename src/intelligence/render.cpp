@@ -33,6 +33,8 @@ std::string_view kind_name(EvidenceKind kind) {
       return "absence";
     case EvidenceKind::cohort:
       return "cohort";
+    case EvidenceKind::content:
+      return "content";
     case EvidenceKind::field:
       break;
   }
@@ -64,6 +66,20 @@ json::object evidence_json(const Evidence& evidence) {
   result["to"] = evidence.to ? json::value(*evidence.to) : json::value(nullptr);
   result["at"] = evidence.at ? json::value(to_string(*evidence.at)) : json::value(nullptr);
   result["correlationId"] = or_null(evidence.correlation.view());
+  if (evidence.shard.empty()) return result;
+  result["shardId"] = evidence.shard.view();
+  result["type"] = evidence.type;
+  json::object place;
+  const Locator& locator = evidence.locator;
+  const auto put = [&](const char* name, const std::optional<int>& value) {
+    if (value) place[name] = *value;
+  };
+  put("segment", locator.segment);
+  put("minute", locator.minute);
+  put("start", locator.start);
+  put("end", locator.end);
+  if (evidence.type == "email" || evidence.type == "message") place["message"] = evidence.shard.view();
+  result["locator"] = std::move(place);
   return result;
 }
 
@@ -121,7 +137,7 @@ json::object deal_summary_json(const Evaluation& evaluation, const TenantFacts& 
   json::object result;
   result["id"] = deal.id.view();
   result["externalId"] = deal.external_id;
-  result["integration"] = deal.integration;
+  result["integration"] = deal.integration.str();
   result["name"] = deal.name;
   result["account"] = named(deal.account_id, deal.account);
   result["owner"] = named(owner == deal.owner ? std::string_view(deal.owner_id) : std::string_view(), owner);
@@ -210,6 +226,7 @@ json::object forecast_row_json(const ForecastRow& row) {
           {"p90", money(row.p90)},
           {"assumedAmounts", row.assumed_amounts},
           {"expectedNew", money(row.expected_new)},
+          {"converted", row.converted},
           {"otherCurrencies", std::move(others)}};
 }
 

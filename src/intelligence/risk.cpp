@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "intelligence/impl/days.hpp"
+#include "intelligence/impl/engagement_risk.hpp"
 #include "intelligence/impl/stages.hpp"
 
 namespace castiel::intelligence {
@@ -73,8 +74,9 @@ std::string times(int n) {
 class Assessor {
  public:
   Assessor(const DealView& view, const TenantFacts& facts, const Prediction& prediction, double peer,
-           const RiskOptions& options)
+           const RiskOptions& options, const EngagementView* engagement)
       : view_(view), facts_(facts), prediction_(prediction), peer_(peer), options_(options) {
+    if (engagement != nullptr && engagement->any) talk_ = engagement;
     position_ = view.stage ? std::optional(facts.position_of(*view.stage)) : std::nullopt;
     own_quantiles_ = facts.won_cycle.n >= options.enough_won;
   }
@@ -93,6 +95,12 @@ class Assessor {
     probability();
     progress();
     on_time();
+    if (talk_ != nullptr) {
+      for (RiskFactor& factor : impl::engagement_factors(view_, *talk_, position_, options_)) {
+        if (std::ranges::find(options_.disabled, factor.id) == options_.disabled.end())
+          risk_.factors.push_back(std::move(factor));
+      }
+    }
     int sum = 0;
     for (const RiskFactor& factor : risk_.factors) sum += factor.points;
     risk_.score = std::clamp(sum, 0, 100);
@@ -170,7 +178,8 @@ class Assessor {
   }
 
   void silence() {
-    if (!view_.silence_days || (!facts_.has_activity && !facts_.has_history)) return;
+    // Where it is known when they last wrote, that counts, not when somebody last typed into the CRM.
+    if (talk_ != nullptr || !view_.silence_days || (!facts_.has_activity && !facts_.has_history)) return;
     double warn = options_.silence_warn_days, risk = options_.silence_risk_days;
     if (facts_.won_silence.n >=
         options_.enough_won) {  // the longest pause won deals took and still came through
@@ -278,7 +287,7 @@ class Assessor {
       names += (names.empty() ? "" : ", ") + contact.name;
       if (!executive && (is_executive(contact.title) || is_executive(contact.role))) executive = &contact;
     }
-    if (view_.contacts.size() == 1) {
+    if (view_.contacts.size() == 1 && (talk_ == nullptr || talk_->engaged.size() != 1)) {
       add(factor::kSingleContact, "Only one contact", 6, fmt::format("All depends on {}.", names),
           {field_evidence("contacts", fmt::format("The only contact is {}", names))});
     }
@@ -347,6 +356,7 @@ class Assessor {
   const Prediction& prediction_;
   double peer_;
   const RiskOptions& options_;
+  const EngagementView* talk_ = nullptr;
   std::optional<double> position_;
   bool own_quantiles_ = false;
   Risk risk_;
@@ -398,9 +408,9 @@ bool is_executive(std::string_view title) {
 }
 
 Risk assess(const DealView& view, const TenantFacts& facts, const Prediction& prediction,
-            double peer_probability, const RiskOptions& options) {
+            double peer_probability, const RiskOptions& options, const EngagementView* engagement) {
   if (view.status != Status::open) return {};
-  return Assessor(view, facts, prediction, peer_probability, options).run();
+  return Assessor(view, facts, prediction, peer_probability, options, engagement).run();
 }
 
 }  // namespace castiel::intelligence

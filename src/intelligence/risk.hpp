@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "intelligence/as_of.hpp"
+#include "intelligence/engagement.hpp"
 #include "intelligence/evidence.hpp"
 #include "intelligence/facts.hpp"
 #include "intelligence/probability.hpp"
@@ -39,6 +40,23 @@ inline constexpr std::string_view kProgress = "recent_progress";
 inline constexpr std::string_view kExecutive = "executive_contact";
 inline constexpr std::string_view kOnTime = "on_time";
 inline constexpr std::string_view kAmountRaised = "amount_raised";
+// From what is linked to the deal; silent without it.
+inline constexpr std::string_view kNoInbound = "no_inbound";  // replaces kSilence
+inline constexpr std::string_view kNoReply = "no_reply";
+inline constexpr std::string_view kSingleThreaded = "single_threaded";  // replaces kSingleContact
+inline constexpr std::string_view kOverduePromise = "overdue_promise";
+inline constexpr std::string_view kUnanswered = "unanswered_request";
+inline constexpr std::string_view kNoMeeting = "no_future_meeting";
+inline constexpr std::string_view kCompetitor = "competitor";
+inline constexpr std::string_view kChampionLeft = "champion_left";
+inline constexpr std::string_view kContactLeft = "contact_left";
+inline constexpr std::string_view kBudgetFrozen = "budget_frozen";
+inline constexpr std::string_view kPriceObjection = "price_objection";
+inline constexpr std::string_view kFading = "fewer_contacts";
+inline constexpr std::string_view kSour = "negative_sentiment";
+inline constexpr std::string_view kEngaged = "engaged_people";
+inline constexpr std::string_view kMeetingPlanned = "meeting_planned";
+inline constexpr std::string_view kRecentInbound = "recent_inbound";
 }  // namespace factor
 
 struct RiskFactor {
@@ -65,9 +83,10 @@ struct RiskOptions {
 };
 
 // Zero for a deal that is not open. `peer_probability`: the median of open deals in the same stage, below 0
-// if unknown.
+// if unknown. `engagement`: what is linked to the deal at the view's instant; null or empty: nothing is.
 Risk assess(const DealView& view, const TenantFacts& facts, const Prediction& prediction,
-            double peer_probability = -1, const RiskOptions& options = {});
+            double peer_probability = -1, const RiskOptions& options = {},
+            const EngagementView* engagement = nullptr);
 
 // "VP Sales", "Geschäftsführer", "Director of IT": a title at or above director level.
 bool is_executive(std::string_view title);

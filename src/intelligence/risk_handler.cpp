@@ -7,6 +7,7 @@
 #include "base/digest.hpp"
 #include "intelligence/impl/book.hpp"
 #include "intelligence/render.hpp"
+#include "model/entity.hpp"
 #include "model/event_types.hpp"
 
 namespace castiel::intelligence {
@@ -48,6 +49,13 @@ std::set<std::string> recommendation_ids(std::string_view payload) {
     if (const auto* recommendation = item.if_object()) ids.insert(string_or(*recommendation, "id"));
   }
   return ids;
+}
+
+// The deal a record is about; empty where it is none.
+std::string deal_of(const Event& event, const json::object& record) {
+  if (event.type != model::event::kEntityLinked) return string_or(record, "shardId");
+  return string_or(record, "targetType") == model::type::kOpportunity ? string_or(record, "targetId")
+                                                                      : std::string();
 }
 
 struct Scored {
@@ -147,6 +155,10 @@ class RiskPlan final : public messaging::Plan {
 
 }  // namespace
 
+std::vector<std::string> RiskHandler::patterns() {
+  return {std::string(model::event::kOpportunityUpdated), std::string(model::event::kEntityLinked)};
+}
+
 // While an import brings data, each page would train the model again. So its messages wait here until the
 // other queues have nothing of its flow left: pending(flow) counts what is enqueued and not settled in every
 // queue, and pending(flow, this queue) our own part, which must not keep us waiting. This ends: messages of
@@ -199,7 +211,7 @@ Result<std::unique_ptr<messaging::Plan>> RiskHandler::prepare(const storage::Rea
     if (records == nullptr) continue;
     for (const auto& record : *records) {
       const auto* object = record.if_object();
-      const auto id = object == nullptr ? std::string() : string_or(*object, "shardId");
+      const auto id = object == nullptr ? std::string() : deal_of(in.event, *object);
       if (id.empty() || !seen.insert(id).second) continue;
       const Deal* deal = plan->book->find(ShardId(id));
       if (deal == nullptr) continue;  // deleted meanwhile

@@ -1,6 +1,7 @@
 #pragma once
-// The stage that scores deals when they change: consumes opportunity.updated, stores insights, says what is
-// new. Keeps nothing but since when imports are waited for. Threads: prepare() from several.
+// The stage that scores deals when they, or what is linked to them, change: consumes opportunity.updated and
+// entity.linked, stores insights, says what is new. Keeps nothing but since when imports are waited for.
+// Threads: prepare() from several.
 
 #include <map>
 #include <mutex>
@@ -17,6 +18,9 @@ class RiskHandler final : public messaging::Handler {
   static constexpr std::size_t kMaxWatched = 256;  // imports waited for at once; those beyond do not wait
 
   RiskHandler(DealBook& book, const Clock& clock) : book_(&book), clock_(&clock) {}
+
+  // The event types this stage takes.
+  static std::vector<std::string> patterns();
 
   // Evaluates the open deals named by the batch. Error not_yet (transient) while an import is still bringing
   // data.

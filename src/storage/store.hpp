@@ -44,6 +44,8 @@ class Reader {
   // Calls `visit` for every live shard of a type, in key order, without `source`; stops at its first error.
   virtual Result<> each_shard(std::string_view type,
                               const std::function<Result<>(const model::Shard&)>& visit) const = 0;
+  // Live shards of one type.
+  virtual Result<std::int64_t> shard_count(std::string_view type) const = 0;
   // Live shards by type.
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> shard_counts() const = 0;
   // Oldest first by effective time.

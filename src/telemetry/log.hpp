@@ -70,7 +70,7 @@ struct LogOptions {
 };
 
 // Error fields' values and whole lines have limits: a longer text is cut at kMaxFieldBytes.
-inline constexpr std::size_t kMaxFieldBytes = 8 * 1024;
+inline constexpr std::size_t kMaxFieldBytes = std::size_t{8} * 1024;
 // Events the rate limit tells apart; the others share one counter.
 inline constexpr std::size_t kMaxLimitedEvents = 1024;
 

@@ -26,6 +26,8 @@ class OwnPeople {
   // `name_key` as content::name_key gives it.
   bool is_own_name(std::string_view name_key) const { return names_.contains(name_key); }
   const std::set<std::string, std::less<>>& domains() const { return domains_; }
+  // How many domains, addresses and names are known.
+  std::size_t size() const { return domains_.size() + addresses_.size() + names_.size(); }
   bool knows_anybody() const { return !domains_.empty() || !addresses_.empty() || !names_.empty(); }
 
  private:

@@ -151,8 +151,11 @@ TEST_F(Commands, trace_tells_the_whole_flow_in_order) {
   std::string last;
   for (const auto& item : items) {
     kinds.insert(text(item.get_object(), "kind"));
-    EXPECT_LE(last, text(item.get_object(), "at"));
-    last = text(item.get_object(), "at");
+    // Fractions have as many digits as they need: without the Z the texts are in the order of the times.
+    auto at = text(item.get_object(), "at");
+    at.pop_back();
+    EXPECT_LE(last, at);
+    last = at;
   }
   EXPECT_TRUE(kinds.contains("event"));
   EXPECT_TRUE(std::ranges::any_of(

@@ -132,12 +132,24 @@ Stored stored(const Path& data, const std::string& tenant) {
     names[text(shard, "id")] =
         fmt::format("{}:{}:{}", text(shard, "integration"), text(shard, "type"), text(shard, "externalId"));
   EXPECT_EQ(names.size(), lines.size()) << "a shard is listed twice";
+  // An activity is named after the two shards it joins.
+  for (const auto& shard : lines) {
+    if (text(shard, "type") != "activity") continue;
+    const std::string key = text(shard, "externalId");
+    const auto colon = key.find(':');
+    names[text(shard, "id")] = "activity " + names[key.substr(0, colon)] + " " + names[key.substr(colon + 1)];
+  }
   for (auto shard : lines) {
     const std::string id = text(shard, "id");
     shard["id"] = names[id];
     for (const char* differs : {"correlationId", "createdAt", "updatedAt"}) {
       EXPECT_FALSE(text(shard, differs).empty());
       shard.erase(differs);
+    }
+    if (text(shard, "type") == "activity") {
+      shard["externalId"] = names[id];
+      if (auto* source = shard.if_contains("source"); source != nullptr && source->is_object())
+        source->get_object().erase("linkId");
     }
     all.shards.push_back(json::serialize(with_names(shard, names)));
   }

@@ -41,7 +41,7 @@ TEST(Inspect, shows_a_mail_with_its_attachments_and_its_invitation) {
   EXPECT_FALSE(mail.contains("file"));
   EXPECT_EQ(text(mail, "from.email"), "jane@acme.example");
   EXPECT_EQ(text(mail, "sentAt"), "2024-05-06T08:00:00Z");
-  EXPECT_EQ(text(mail, "class"), "calendar");
+  EXPECT_EQ(text(mail, "class"), "calendar") << "an invitation, by its text/calendar part";
   EXPECT_NE(text(mail, "replyText").find("signed contract"), std::string::npos);
   bool found = false;
   for (const auto& attachment : find(mail, "attachments")->get_array())

@@ -414,10 +414,10 @@ class World {
       options.source_map_name = "sim.yaml";
       options.integration = IntegrationId(kIntegration);
       user.located = false;  // should start() fail, look again
-      CASTIEL_ASSIGN(user.job, sync::ImportJob::start({process_->store.get(), process_->publisher.get(),
-                                                       &w_.sim_files, &w_.extractor, &w_.blobs, &w_.clock,
-                                                       &process_->ids},
-                                                      tenant, std::move(options)));
+      CASTIEL_ASSIGN(user.job,
+                     sync::ImportJob::start({process_->store.get(), process_->publisher.get(), &w_.sim_files,
+                                             &w_.extractor, &w_.blobs, &w_.clock, &process_->ids},
+                                            tenant, std::move(options)));
       user.located = true;
       if (resumes) w_.probes.hit("import resumed");
       w_.trace.note(fmt::format("{}: import {} {} as {}", user.work->tenant, user.wave,

@@ -87,6 +87,10 @@ Result<json::value> erase_tenant(Services& services, const Call& call) {
   services.settings.forget(tenant);
   json::object rows;
   for (const auto& [table, n] : erased) rows[table] = n;
+  if (services.blobs != nullptr) {
+    CASTIEL_ASSIGN(const auto blobs, services.blobs->erase(tenant));
+    rows["blobs"] = blobs;
+  }
   return json::object{{"tenant", tenant.str()}, {"erased", std::move(rows)}};
 }
 

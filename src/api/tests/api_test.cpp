@@ -270,6 +270,7 @@ TEST_F(ApiTest, every_tenant_call_refuses_an_unknown_tenant_and_a_missing_one) {
     call.parameters.add("tenant", "nobody");
     call.parameters.add("id", deal.str());
     call.parameters.add("correlationId", "import-1");
+    call.parameters.add("q", "price");
     const auto refused = run_operation(*services, operation.name, call);
     ASSERT_FALSE(refused) << operation.name;
     EXPECT_THAT(refused.error().code, testing::AnyOf("unknown_tenant", "not_found")) << operation.name;

@@ -35,6 +35,16 @@ TEST(Decimal, refuses_what_is_no_number) {
   EXPECT_EQ(Decimal::parse("1234567890123456789012345678901234567").error().code, "number_out_of_range");
 }
 
+TEST(Decimal, multiplies_exactly_and_rounds_halves_away_from_zero) {
+  EXPECT_EQ(dec("100.10").times(dec("0.92")).value(), dec("92.092"));
+  EXPECT_EQ(dec("92.092").rounded(2).str(), "92.09");
+  EXPECT_EQ(dec("0.125").rounded(2).str(), "0.13");
+  EXPECT_EQ(dec("-0.125").rounded(2).str(), "-0.13");
+  EXPECT_EQ(dec("7").rounded(2).str(), "7");
+  EXPECT_EQ(dec("123456789012345678901234567890").times(dec("1234567.5")).error().code,
+            "number_out_of_range");
+}
+
 RC_GTEST_PROP(DecimalProperty, sums_of_cents_are_exact, (std::vector<std::int32_t> cents)) {
   Decimal sum;
   std::int64_t expected = 0;

@@ -60,6 +60,14 @@ TEST(SettingTable, bounds_every_number_and_only_numbers) {
   }
 }
 
+TEST(SettingTable, exchange_rates_have_a_currency_a_day_and_a_rate) {
+  const auto& row = spec("tenant.exchange_rates");
+  EXPECT_TRUE(parse_setting(row, "USD 2026-01-01 0.92,GBP 2026-01-01 1.17"));
+  for (const char* wrong :
+       {"USD 0.92", "USD 2026-02-30 0.92", "usd 2026-01-01 0.92", "USD 2026-01-01 0", "USD 2026-01-01 -1"})
+    EXPECT_FALSE(parse_setting(row, wrong)) << wrong;
+}
+
 TEST(SettingTable, a_tenants_setting_never_needs_a_restart) {
   for (const auto& row : setting_specs())
     EXPECT_EQ(row.needs_restart, row.scope == SettingScope::global) << row.key;

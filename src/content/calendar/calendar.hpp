@@ -33,13 +33,13 @@ struct Options {
 // {"kind":"calendar","method","events":[{"uid","sequence","status","title","description","start","end","allDay",
 //  "timeZone","organizer":{"email","name"}|null,"attendees":[{"email","name","status","role"}],"location","url",
 //  "recurrence":"FREQ=…"|null (several rules: one a line), "recurrenceDates", "exceptionDates",
-//  "recurrenceId"|null, "cancelled","busy","categories","visibility","createdAt","updatedAt"}],
+//  "recurrenceId"|null, "cancelled","busy","categories","visibility","createdAt","updatedAt","stampedAt"}],
 //  "occurrences":[{"uid","start","end"}] (with from and to), "warnings"}.
-// start and end: RFC 3339 UTC, or YYYY-MM-DD where allDay (the end exclusive), or null. Of several versions of one
-// event the one with the highest SEQUENCE, then DTSTAMP, counts. Occurrences hold overrides in place of what
-// they override, and no cancelled or excluded ones. status: confirmed|tentative|cancelled; an attendee's
-// status: accepted|declined| tentative|needs_action|delegated; role: chair|required|optional|none. Damaged
-// parts are left out with a warning; errors: corrupt (no calendar at all), too_large.
+// start and end: RFC 3339 UTC, or YYYY-MM-DD where allDay (the end exclusive), or null. Of several versions
+// of one event the one with the highest SEQUENCE, then DTSTAMP, counts. Occurrences hold overrides in place
+// of what they override, and no cancelled or excluded ones. status: confirmed|tentative|cancelled; an
+// attendee's status: accepted|declined| tentative|needs_action|delegated; role: chair|required|optional|none.
+// Damaged parts are left out with a warning; errors: corrupt (no calendar at all), too_large.
 Result<json::object> parse_calendar(std::string_view bytes, const Options& options = {});
 
 // The start of every instance of a rule, in local time as "19970902T090000" ("…Z" where `start` has it,

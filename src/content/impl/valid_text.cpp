@@ -11,8 +11,10 @@ std::string valid_utf8(std::string_view text) {
   out.reserve(text.size());
   while (!text.empty()) {
     const auto length = utf8_sequence_length(text);
-    if (length == 0) append_utf8(out, 0xFFFD);
-    else out.append(text.substr(0, length));
+    if (length == 0)
+      append_utf8(out, 0xFFFD);
+    else
+      out.append(text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return out;

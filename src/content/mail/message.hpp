@@ -33,8 +33,8 @@ struct ParsedMail {
   // {"kind":"email","messageId","inReplyTo","references","from","replyTo","to","cc","bcc","subject","sentAt",
   // "receivedAt","text","html","attachments":[{"name","mimeType","size","sha256","contentId","inline","part"}],
   // "calendar":null,"headers":{"lower-case-name":["value"]},"warnings"}. "part" is an index into `parts`;
-  // "calendarPart", present with "calendarMethod" when the mail has a text/calendar part, too. A message inside the message is an
-  // attachment with "text" (its own words) and "subject". Times are RFC 3339 UTC.
+  // "calendarPart", present with "calendarMethod" when the mail has a text/calendar part, too. A message
+  // inside the message is an attachment with "text" (its own words) and "subject". Times are RFC 3339 UTC.
   json::object structure;
   std::vector<MailPart> parts;
 };

@@ -1,7 +1,7 @@
 #pragma once
-// What can be read out of plain text: language, sentences, dates, amounts, action items, sentiment, key phrases,
-// entities and personal data. Pure functions over UTF-8; invalid bytes count as U+FFFD. Thread-safe, no I/O.
-// Offsets are code points, the end exclusive, as in `castiel inspect`.
+// What can be read out of plain text: language, sentences, dates, amounts, action items, sentiment, key
+// phrases, entities and personal data. Pure functions over UTF-8; invalid bytes count as U+FFFD. Thread-safe,
+// no I/O. Offsets are code points, the end exclusive, as in `castiel inspect`.
 
 #include <optional>
 #include <span>
@@ -74,7 +74,8 @@ struct ActionItem {
   double confidence = 0;  // 0..1
   Span evidence;          // the sentence
 };
-std::vector<ActionItem> find_action_items(std::string_view text, const Speech& speech, const Context& context);
+std::vector<ActionItem> find_action_items(std::string_view text, const Speech& speech,
+                                          const Context& context);
 
 struct Entity {
   std::string type;  // person, organization, email, url, phone, money, date, product, location

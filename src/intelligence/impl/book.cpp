@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "intelligence/render.hpp"
 
@@ -13,8 +15,13 @@ namespace {
 constexpr Timestamp kAlways{std::numeric_limits<std::int64_t>::max()};
 constexpr int kDefaultPeriods = 6;
 
-AsOfChoice choose(std::span<const Deal> deals, std::optional<Date> day, Timestamp now, int stale_days) {
-  if (!day) return choose_as_of(newest_source_change(deals), now, stale_days);
+AsOfChoice choose(std::span<const Deal> deals, const impl::Engagements& engagements, std::optional<Date> day,
+                  Timestamp now, int stale_days) {
+  if (!day) {
+    auto newest = newest_source_change(deals);
+    if (engagements.newest) newest = std::max(newest.value_or(*engagements.newest), *engagements.newest);
+    return choose_as_of(newest, now, stale_days);
+  }
   const Timestamp end = start_of(*day + 1) - Duration(1);
   return {std::min(end, now), "asked"};
 }
@@ -27,18 +34,21 @@ TrainOptions train_options(const BookOptions& options) {
 
 }  // namespace
 
-Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOptions settings)
+Book::Book(impl::Loaded loaded, impl::Engagements linked, std::optional<Date> day, Timestamp now,
+           BookOptions settings)
     : deals(std::move(loaded.deals)),
       account_contacts(std::move(loaded.account_contacts)),
+      engagements(std::move(linked)),
       options(std::move(settings)),
-      as_of(choose(deals, day, now, options.stale_days)),
+      as_of(choose(deals, engagements, day, now, options.stale_days)),
       currency(options.currency.empty() ? main_currency(deals) : options.currency),
       model(train(deals, as_of.as_of, train_options(options))),
       peers(peer_probabilities(model, deals, as_of.as_of, kAlways)) {
-  by_id.reserve(deals.size());
+  by_id.resize(deals.size());
+  std::iota(by_id.begin(), by_id.end(), 0U);
+  std::ranges::sort(by_id, {}, [&](std::uint32_t i) { return deals[i].id.view(); });
   rows.reserve(deals.size());
   for (const Deal& deal : deals) {
-    by_id.emplace(deal.id.view(), &deal);
     const DealView view = view_as_of(deal, as_of.as_of, kAlways, &model.facts());
     if (!view.exists) continue;
     Row& row = rows.emplace_back();
@@ -58,8 +68,9 @@ Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOpti
     row.probability = prediction.value;
     if (closed) continue;
     const auto peer = peers.find(row.stage);
-    const Risk risk =
-        assess(view, model.facts(), prediction, peer == peers.end() ? -1 : peer->second, options.risk);
+    const auto talk = engagement(deal);
+    const Risk risk = assess(view, model.facts(), prediction, peer == peers.end() ? -1 : peer->second,
+                             options.risk, talk ? &*talk : nullptr);
     row.score = risk.score;
     row.level = risk.level;
   }
@@ -67,18 +78,36 @@ Book::Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOpti
 
 Evaluation Book::evaluate(const Deal& deal) const {
   const auto people = account_contacts.find(deal.account_id);
+  const auto talk = engagement(deal);
   return intelligence::evaluate(
       model, deal, as_of.as_of, kAlways, peers, options.risk,
-      people == account_contacts.end() ? std::span<const DealContact>() : people->second);
+      people == account_contacts.end() ? std::span<const DealContact>() : people->second,
+      talk ? &*talk : nullptr);
+}
+
+std::optional<EngagementView> Book::engagement(const Deal& deal) const {
+  const auto found = engagements.of_deal.find(deal.id.str());
+  if (found == engagements.of_deal.end()) return std::nullopt;
+  return view_engagement(found->second, engagements.facts, deal.contacts, as_of.as_of, kAlways);
 }
 
 const Deal* Book::find(const ShardId& id) const {
-  const auto found = by_id.find(id.view());
-  return found == by_id.end() ? nullptr : found->second;
+  const auto id_at = [&](std::uint32_t i) { return deals[i].id.view(); };
+  const auto found = std::ranges::lower_bound(by_id, id.view(), {}, id_at);
+  return found == by_id.end() || id_at(*found) != id.view() ? nullptr : &deals[*found];
 }
 
 bool Book::in_currency(const Deal& deal) const {
   return deal.currency.empty() || deal.currency == "unknown" || deal.currency == currency;
+}
+
+std::optional<Decimal> Book::rate(const Row& row) const {
+  return options.rates.rate(row.deal->currency, date_of(row.closed_at.value_or(as_of.as_of)));
+}
+
+std::optional<Decimal> Book::amount(const Row& row) const {
+  if (!row.amount || in_currency(*row.deal)) return row.amount;
+  return options.rates.convert(*row.amount, row.deal->currency, date_of(row.closed_at.value_or(as_of.as_of)));
 }
 
 Result<json::object> Book::forecast(const std::string& name, GroupBy by) const {
@@ -93,6 +122,7 @@ Result<json::object> Book::forecast(const std::string& name, GroupBy by) const {
   request.as_of = as_of.as_of;
   request.known_at = kAlways;
   request.currency = currency == "unknown" ? std::string() : currency;
+  request.rates = options.rates;
   request.simulations = options.simulations;
   const std::string key = fmt::format("{}/{}", name, static_cast<int>(by));
   std::lock_guard lock(mutex_);
@@ -113,6 +143,7 @@ json::object Book::backtest() const {
     settings.fiscal_start_month = options.fiscal_start_month;
     settings.simulations = std::min(options.simulations, settings.simulations);
     settings.currency = currency == "unknown" ? std::string() : currency;
+    settings.rates = options.rates;
     settings.train = train_options(options);
     backtest_ = backtest_json(intelligence::backtest(deals, as_of.as_of, settings), currency);
   }

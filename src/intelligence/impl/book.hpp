@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "intelligence/deal_book.hpp"
+#include "intelligence/impl/engagement_store.hpp"
 #include "intelligence/impl/loaded.hpp"
 
 namespace castiel::intelligence {
@@ -28,19 +29,27 @@ struct Row {
 };
 
 struct Book {
-  Book(impl::Loaded loaded, std::optional<Date> day, Timestamp now, BookOptions options);
+  Book(impl::Loaded loaded, impl::Engagements engagements, std::optional<Date> day, Timestamp now,
+       BookOptions options);
 
   // With the explanations, computed anew: they are large.
   Evaluation evaluate(const Deal& deal) const;
   const Deal* find(const ShardId& id) const;
+  // What is linked to the deal as of the book's instant; nothing where nothing is.
+  std::optional<EngagementView> engagement(const Deal& deal) const;
   bool in_currency(const Deal& deal) const;
+  // The rate a row's amount is converted at: of the day it closed, or of the book's; nothing without one.
+  std::optional<Decimal> rate(const Row& row) const;
+  // The row's amount in the book's currency; nothing without an amount or a rate.
+  std::optional<Decimal> amount(const Row& row) const;
   // The forecast document, kept. Error invalid_period.
   Result<json::object> forecast(const std::string& period, GroupBy by) const;
   json::object backtest() const;
 
   std::vector<Deal> deals;
   std::unordered_map<std::string, std::vector<DealContact>> account_contacts;
-  std::unordered_map<std::string_view, const Deal*> by_id;
+  impl::Engagements engagements;
+  std::vector<std::uint32_t> by_id;  // places in `deals`, in order of the ids
   BookOptions options;
   AsOfChoice as_of;
   std::string currency;

@@ -77,7 +77,7 @@ bool observed(const TenantFacts::Tracking& tracking, const DealView& view) {
 }
 
 std::map<std::string, int, std::less<>> common_levels(std::span<const Deal* const> deals,
-                                                      std::string Deal::* field) {
+                                                      SharedText Deal::* field) {
   std::map<std::string, int, std::less<>> counts;
   for (const Deal* deal : deals) {
     if (!(deal->*field).empty()) ++counts[deal->*field];

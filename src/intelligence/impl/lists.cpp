@@ -180,21 +180,25 @@ void add(Decimal& sum, const std::optional<Decimal>& amount) {
 json::object pipeline_json(const Book& book) {
   std::map<std::string_view, StageSum> stages;
   StageSum all;
+  int converted = 0;
   std::map<std::string_view, StageSum> others;
   for (const Row& row : book.rows) {
     if (row.status != Status::open) continue;
     StageSum& stage = stages[row.stage];
     ++stage.count;
     ++all.count;
-    if (!book.in_currency(*row.deal)) {
+    const bool own = book.in_currency(*row.deal);
+    if (!own && !book.rate(row)) {
       StageSum& other = others[row.deal->currency];
       ++other.count;
       add(other.amount, row.amount);
       continue;
     }
-    const double weighted = row.amount ? row.amount->to_double() * row.probability : 0;
+    converted += !own;
+    const auto amount = book.amount(row);
+    const double weighted = amount ? amount->to_double() * row.probability : 0;
     for (StageSum* sum : {&stage, &all}) {
-      add(sum->amount, row.amount);
+      add(sum->amount, amount);
       sum->weighted += weighted;
     }
   }
@@ -221,23 +225,40 @@ json::object pipeline_json(const Book& book) {
           {"amount", money_json(all.amount, book.currency)},
           {"weighted", money_json(rounded_money(all.weighted), book.currency)},
           {"byStage", std::move(by_stage)},
+          {"converted", converted},
           {"otherCurrencies", std::move(other_currencies)}};
 }
 
 json::object won_json(const Book& book) {
   constexpr auto kYear = std::chrono::days(365);
-  int won = 0, lost = 0;
+  int won = 0, lost = 0, converted = 0;
+  std::map<std::string_view, StageSum> others;
   Decimal amount;
   for (const Row& row : book.rows) {
     if (!row.closed_at || *row.closed_at <= book.as_of.as_of - kYear) continue;
     if (row.status == Status::lost) ++lost;
     if (row.status != Status::won) continue;
     ++won;
-    if (book.in_currency(*row.deal)) add(amount, row.amount);
+    const bool own = book.in_currency(*row.deal);
+    if (!own && !book.rate(row)) {
+      StageSum& other = others[row.deal->currency];
+      ++other.count;
+      add(other.amount, row.amount);
+      continue;
+    }
+    converted += !own;
+    add(amount, book.amount(row));
   }
   const double rate = won + lost > 0 ? static_cast<double>(won) / (won + lost) : 0;
+  json::array other_currencies;
+  for (const auto& [currency, sum] : others) {
+    other_currencies.push_back(
+        {{"currency", currency}, {"count", sum.count}, {"amount", money_json(sum.amount, currency)}});
+  }
   return {{"count", won},
           {"amount", money_json(amount, book.currency)},
+          {"converted", converted},
+          {"otherCurrencies", std::move(other_currencies)},
           {"winRate", won + lost > 0 ? json::value(rate) : json::value(nullptr)}};
 }
 
@@ -245,8 +266,8 @@ json::array at_risk_json(const Book& book, std::size_t limit) {
   std::vector<std::pair<double, const Row*>> ranked;
   for (const Row& row : book.rows) {
     if (row.status != Status::open || row.level == RiskLevel::low) continue;
-    const double amount = row.amount && book.in_currency(*row.deal) ? row.amount->to_double() : 0;
-    ranked.emplace_back(row.score * amount, &row);
+    const auto amount = book.amount(row);
+    ranked.emplace_back(row.score * (amount ? amount->to_double() : 0), &row);
   }
   const auto order = [](const auto& a, const auto& b) {
     if (a.first != b.first) return a.first > b.first;

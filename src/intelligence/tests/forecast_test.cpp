@@ -83,6 +83,44 @@ TEST(Forecast, never_adds_currencies) {
   EXPECT_EQ(run(euros, model, request).front().pipeline, rows.front().pipeline);
 }
 
+TEST(Forecast, converts_where_there_is_a_rate_of_the_day_and_lists_the_rest) {
+  const auto won = [](const char* id, const char* currency, int month, const char* amount) {
+    Deal deal;
+    deal.id = ShardId(id);
+    deal.status = Status::won;
+    deal.stage = "Closed Won";
+    deal.currency = currency;
+    deal.created = *make_date(2025, 12, 1);
+    deal.close_date = *make_date(2026, month, 10);
+    deal.recorded_at = start_of(*make_date(2026, 3, 20));
+    deal.amount = *Decimal::parse(amount);
+    return deal;
+  };
+  std::vector<Deal> deals{won("1", "EUR", 1, "100"), won("2", "USD", 1, "100.10"), won("3", "USD", 3, "10"),
+                          won("4", "GBP", 2, "7")};
+  Deal open = won("5", "USD", 3, "1000");
+  open.status = Status::open;
+  open.stage = "Proposal";
+  open.close_date = *make_date(2026, 3, 30);
+  deals.push_back(open);
+  ForecastRequest request;
+  request.as_of = request.known_at = start_of(*make_date(2026, 3, 20));
+  request.periods = {*parse_period("2026-Q1")};
+  request.currency = "EUR";
+  request.simulations = 100;
+  const std::vector<std::string> rates{"USD 2026-01-01 0.92", "USD 2026-02-01 0.5", "GBP 2026-03-01 1.2"};
+  request.rates = ExchangeRates(rates);
+  const WinModel model = train(deals, request.as_of);
+  SeededRandom random(1);
+  const auto row = forecast(deals, model, request, random).front();
+  EXPECT_EQ(row.won.str(), "197.09");  // 100 + 100.10 * 0.92 + 10 * 0.5, to the cent
+  EXPECT_EQ(row.pipeline, *Decimal::parse("500"));
+  EXPECT_EQ(row.converted, 3);
+  ASSERT_EQ(row.other_currencies.size(), 1U) << "there was no rate yet on the day it was won";
+  EXPECT_EQ(row.other_currencies.front().currency, "GBP");
+  EXPECT_EQ(row.other_currencies.front().won.str(), "7");
+}
+
 TEST(Forecast, sums_money_exactly) {
   Deal deal;
   deal.status = Status::won;

@@ -258,7 +258,7 @@ TEST(Facts, learn_the_order_of_stages_from_the_history) {
   World world = make_world(options);
   // Names that say nothing.
   for (Deal& deal : world.deals) {
-    const auto rename = [](std::string& name) {
+    const auto rename = [](auto& name) {
       if (name == "Qualification") name = "Zeta";
       if (name == "Discovery") name = "Yota";
       if (name == "Proposal") name = "Alfa";

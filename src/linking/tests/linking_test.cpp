@@ -254,7 +254,7 @@ TEST_F(LinkingTest, explicit_references_are_attached_at_100) {
   EXPECT_EQ(said("email/m4", "opportunity/006000000B1"), "none");
   const auto evidence = parse_json(link("email/m1", "opportunity/006000000B1")->evidence).value().as_array();
   EXPECT_EQ(string_or(evidence.at(0).as_object(), "text"), "006000000B1");
-  EXPECT_EQ(int_or(evidence.at(0).as_object(), "start", 0), 27);
+  EXPECT_EQ(int_or(evidence.at(0).as_object(), "start", 0), 28);
 }
 
 TEST_F(LinkingTest, a_deal_in_an_events_title_is_explicit_and_in_a_subject_it_is_not) {

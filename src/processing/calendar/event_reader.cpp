@@ -24,6 +24,12 @@ Result<Understood> EventReader::read(const json::object& record, const RecordCon
   const std::string method = string_or(record, "method"), status = string_or(event, "status", "confirmed");
   const bool cancelled = method == "CANCEL" || status == "cancelled" || bool_or(event, "cancelled", false);
   const std::string event_class = content::calendar::classify_event(event, {domains});
+  // As it stands now it has been known since its last change, or since it was sent.
+  json::value announced = nullptr;
+  for (const char* name : {"updatedAt", "stampedAt", "createdAt"}) {
+    const auto* at = event.if_contains(name);
+    if (announced.is_null() && at != nullptr && at->is_string()) announced = *at;
+  }
   const auto member = [](const json::object& object, const char* name) {
     const auto* value = object.if_contains(name);
     return value == nullptr ? json::value(nullptr) : *value;
@@ -54,6 +60,7 @@ Result<Understood> EventReader::read(const json::object& record, const RecordCon
               {"sequence", int_or(event, "sequence", 0)},
               {"class", event_class},
               {"cancelled", cancelled},
+              {"announcedAt", announced},
               {"method", method}};
   out.said = {{"eventId", out.external_id}, {"class", event_class}, {"linkedOpportunities", json::array()}};
   return out;

@@ -173,7 +173,7 @@ Result<> ContentPlan::place_tasks(std::size_t page, const Understood& understood
         {"dueText", string_or(item, "dueText")},
         {"status", "open"},
         {"confidence", item.contains("confidence") ? item.at("confidence") : json::value(nullptr)},
-        {"saidAt", to_string(understood.version)},
+        {"saidAt", to_string(understood.said_at.value_or(understood.version))},
         {"evidence", std::move(evidence)},
         {"source",
          {{"type", understood.type}, {"externalId", understood.external_id}, {"id", parent.str()}}}};

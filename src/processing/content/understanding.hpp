@@ -3,6 +3,7 @@
 // connector took it apart, and is understood as a shard with what follows from it. Plain values and one port.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,7 @@ struct Understood {
   json::object said;  // the fields of the *.processed event (FLOW-14)
   Timestamp version;  // see Candidate
   bool dated = false;
+  std::optional<Timestamp> said_at;  // when the words of its tasks were said, where that is not `version`
   bool deleted = false;
   std::vector<std::string_view> identity;                    // see Candidate
   std::vector<std::pair<std::string, std::string>> aliases;  // kind and key

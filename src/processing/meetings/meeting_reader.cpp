@@ -118,6 +118,7 @@ Result<Understood> MeetingReader::read(const json::object& record, const RecordC
   if (out.external_id.empty()) return permanent("missing_id", "the meeting has no id");
   const auto started = parse_timestamp(string_or(record, "startTime"));
   out.version = context.observed_at;
+  if (started) out.said_at = *started;
 
   std::vector<std::string> own(context.own.domains().begin(), context.own.domains().end());
   for (const auto& p : people_of(record, "participants")) {

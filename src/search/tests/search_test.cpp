@@ -83,7 +83,9 @@ RC_GTEST_PROP(Chunks, cover_a_text_without_gaps, ()) {
     RC_ASSERT(chunk.text.size() <= kChunkBytes);
     joined += chunk.text;
   }
-  RC_ASSERT(joined == text || text.find_first_not_of(" \n") == std::string::npos);
+  // Only white space at the end is no piece of its own.
+  const bool whole = text.starts_with(joined) && text.find_first_not_of(" \n", joined.size()) == text.npos;
+  RC_ASSERT(whole);
 }
 
 struct IndexTest : testing::Test {
@@ -177,7 +179,8 @@ RC_GTEST_FIXTURE_PROP(IndexTest, any_text_is_a_query, (const std::string& text))
   Request request;
   request.text = text;
   const auto answer = search(*store->read(acme).value(), request);
-  RC_ASSERT(answer.has_value() || answer.error().code == "invalid_parameter");
+  const bool fine = answer.has_value() || answer.error().code == "invalid_parameter";
+  RC_ASSERT(fine);
 }
 
 }  // namespace

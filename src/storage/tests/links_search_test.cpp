@@ -28,7 +28,7 @@ struct LinksSearchTest : testing::Test {
     SqliteStore::Options options;
     options.path = folder + "/castiel.db";
     options.sync = false;
-    return SqliteStore::open(options, clock, ids).value();
+    return SqliteStore::open(options, clock).value();
   }();
   TenantId acme{"acme"}, other{"other"};
 

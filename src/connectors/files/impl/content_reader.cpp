@@ -133,7 +133,8 @@ Result<json::object> ContentReader::State::source_of(std::string_view of) const 
     return json::object{{"encoding", "base64"}, {"text", to_base64(of)}};
   }
   CASTIEL_ASSIGN(const auto ref, parts.blobs->put(parts.tenant, of));
-  return json::object{{"blobUrl", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}};
+  return json::object{
+      {"blobUrl", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}};
 }
 
 Result<> ContentReader::State::add(ContentPage& page, std::string_view event, json::object record,
@@ -141,9 +142,10 @@ Result<> ContentReader::State::add(ContentPage& page, std::string_view event, js
   record["line"] = static_cast<std::int64_t>(line);
   if (const auto text = json::serialize(record); text.size() > parts.max_inline_record_bytes) {
     CASTIEL_ASSIGN(const auto ref, parts.blobs->put(parts.tenant, text));
-    record = {{"key", record["key"]},
-              {"line", static_cast<std::int64_t>(line)},
-              {"claim", {{"url", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}}}};
+    record = {
+        {"key", record["key"]},
+        {"line", static_cast<std::int64_t>(line)},
+        {"claim", {{"url", ref.url}, {"size", static_cast<std::int64_t>(ref.size)}, {"sha256", ref.sha256}}}};
   }
   page.records.push_back({event, std::move(record)});
   return {};

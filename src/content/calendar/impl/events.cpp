@@ -254,6 +254,7 @@ void show(Event& event, const Component& component, Reader& reader) {
   out["visibility"] = visibility.empty() ? "public" : visibility;
   out["createdAt"] = shown_or_null(reader.first("CREATED"));
   out["updatedAt"] = shown_or_null(reader.first("LAST-MODIFIED"));
+  out["stampedAt"] = shown_or_null(reader.first("DTSTAMP"));
 }
 
 }  // namespace

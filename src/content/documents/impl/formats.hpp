@@ -3,8 +3,8 @@
 
 #include <string_view>
 
-#include "content/documents/document.hpp"
 #include "content/documents/builder.hpp"
+#include "content/documents/document.hpp"
 #include "content/documents/impl/package.hpp"
 
 namespace castiel::content::documents::impl {

@@ -195,9 +195,18 @@ class Queries : public Base {
   Result<> each_shard(std::string_view type,
                       const std::function<Result<>(const model::Shard&)>& visit) const override {
     static const std::string sql =
-        std::string(kShardColumns) + "WHERE tenant=? AND type=? AND deleted_at IS NULL";
+        std::string(kShardColumns) +
+        "WHERE tenant=? AND type=? AND deleted_at IS NULL ORDER BY integration, external_id";
     return each(query(db(), sql.c_str(), t(), type),
                 [&](const Statement& row) { return visit(read_shard(row, false)); });
+  }
+
+  Result<std::int64_t> shard_count(std::string_view type) const override {
+    auto n = first<std::int64_t>(
+        query(db(), "SELECT count(*) FROM shard WHERE tenant=? AND type=? AND deleted_at IS NULL", t(), type),
+        [](const Statement& row) { return row.integer(0); });
+    if (!n) return std::unexpected(n.error());
+    return n->value_or(0);
   }
 
   Result<std::vector<std::pair<std::string, std::int64_t>>> shard_counts() const override {
