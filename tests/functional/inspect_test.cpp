@@ -51,6 +51,19 @@ TEST(Inspect, shows_a_mail_with_its_attachments_and_its_invitation) {
   EXPECT_EQ(text(mail, "calendar.method"), "REQUEST");
 }
 
+TEST(Inspect, finds_what_a_person_asks_for_in_a_mail) {
+  TempFolder folder;
+  const auto mail = inspect(folder.write(
+      "ask.eml",
+      "From: Jane Doe <jane@acme.example>\r\nTo: Max <max@vendor.example>\r\nSubject: Contract\r\n"
+      "Date: Mon, 06 May 2024 10:00:00 +0200\r\nMessage-ID: <m2@acme.example>\r\n\r\n"
+      "Hello Max,\r\n\r\nCould you send us the signed contract by Friday?\r\n\r\nJane\r\n"));
+  EXPECT_EQ(text(mail, "class"), "person");
+  const auto& items = find(mail, "actionItems")->get_array();
+  ASSERT_EQ(items.size(), 1u) << json::serialize(mail);
+  EXPECT_EQ(text(items[0].get_object(), "kind"), "request");
+}
+
 TEST(Inspect, shows_transcripts_and_documents_by_their_content) {
   TempFolder folder;
   const auto call = inspect(folder.write("call.vtt", kTranscript));

@@ -23,8 +23,8 @@ Result<Program::Options> program_options(const GlobalOptions& global, const Envi
   GlobalSettings::Sources sources;
   sources.file = file.string();
   sources.environment = environment.variables;
-  sources.reserved = {"CASTIEL_DATA",   "CASTIEL_SKIP_DEPS", "CASTIEL_TEST_DATA",
-                      "CASTIEL_BINARY", "CASTIEL_CHROMIUM",  "CASTIEL_EXTRACT"};
+  sources.reserved = {"CASTIEL_DATA", "CASTIEL_SKIP_DEPS", "CASTIEL_TEST_DATA", "CASTIEL_BINARY",
+                      "CASTIEL_CHROMIUM"};
   std::ifstream in(file);
   if (in) {
     sources.yaml.assign(std::istreambuf_iterator<char>(in), {});
