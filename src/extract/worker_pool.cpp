@@ -201,9 +201,10 @@ Result<Extracted> Pool::extract(const Request& request, Deadline deadline) {
 
 Pool::Stats Pool::stats() const {
   std::lock_guard lock(mutex_);
-  Stats stats{started_, crashed_, timed_out_, 0};
+  Stats stats{started_, crashed_, timed_out_, 0, 0};
   for (const auto& slot : slots_)
     if (slot.busy || slot.process) ++stats.alive;
+  stats.busy = static_cast<std::size_t>(std::ranges::count(slots_, true, &Slot::busy));
   return stats;
 }
 

@@ -38,6 +38,7 @@ class WorkerPool : public Extractor {
     std::uint64_t crashed = 0;    // ended on their own in the middle of a file
     std::uint64_t timed_out = 0;  // killed at the limit for one file
     std::size_t alive = 0;
+    std::size_t busy = 0;  // of them, those a call holds
   };
   virtual Stats stats() const = 0;
 };

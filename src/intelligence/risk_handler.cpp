@@ -167,7 +167,6 @@ std::vector<std::string> RiskHandler::patterns() {
 // then all the same. Time comes from the clock of the broker's delays, so a virtual clock moves on with every
 // message that is given back.
 Result<bool> RiskHandler::should_wait(const storage::Reader& reader, const CorrelationId& correlation) {
-  const std::pair key(reader.tenant(), correlation);
   CASTIEL_ASSIGN(const auto run, reader.import_run(correlation));
   std::int64_t others = 0;
   if (run && run->status == "running") {
@@ -178,20 +177,7 @@ Result<bool> RiskHandler::should_wait(const storage::Reader& reader, const Corre
     const auto detail = parse_json(run->detail);
     if (detail && detail->is_object() && !bool_or(detail->get_object(), "announced", true)) ++others;
   }
-  std::lock_guard lock(mutex_);
-  if (others <= 0) {
-    waiting_since_.erase(key);
-    return false;
-  }
-  const Duration now = clock_->monotonic();
-  auto found = waiting_since_.find(key);
-  if (found == waiting_since_.end()) {
-    if (waiting_since_.size() >= kMaxWatched) return false;
-    found = waiting_since_.emplace(key, now).first;
-  }
-  if (now - found->second < kLongestWait) return true;
-  found->second = now;
-  return false;
+  return patience_.wait(reader.tenant(), correlation.str(), others > 0);
 }
 
 Result<std::unique_ptr<messaging::Plan>> RiskHandler::prepare(const storage::Reader& reader,

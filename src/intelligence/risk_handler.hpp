@@ -3,11 +3,9 @@
 // entity.linked, stores insights, says what is new. Keeps nothing but since when imports are waited for.
 // Threads: prepare() from several.
 
-#include <map>
-#include <mutex>
-
 #include "intelligence/deal_book.hpp"
 #include "messaging/handler.hpp"
+#include "messaging/patience.hpp"
 
 namespace castiel::intelligence {
 
@@ -15,9 +13,9 @@ class RiskHandler final : public messaging::Handler {
  public:
   // Messages of a running import wait while other stages have work of it, at most this long in a row.
   static constexpr Duration kLongestWait = std::chrono::seconds(60);
-  static constexpr std::size_t kMaxWatched = 256;  // imports waited for at once; those beyond do not wait
 
-  RiskHandler(DealBook& book, const Clock& clock) : book_(&book), clock_(&clock) {}
+  RiskHandler(DealBook& book, const Clock& clock)
+      : book_(&book), clock_(&clock), patience_(clock, kLongestWait) {}
 
   // The event types this stage takes.
   static std::vector<std::string> patterns();
@@ -32,8 +30,7 @@ class RiskHandler final : public messaging::Handler {
 
   DealBook* book_;
   const Clock* clock_;
-  std::mutex mutex_;
-  std::map<std::pair<TenantId, CorrelationId>, Duration> waiting_since_;  // monotonic
+  messaging::Patience patience_;
 };
 
 }  // namespace castiel::intelligence

@@ -478,24 +478,6 @@ Result<bool> LinkHandler::import_runs(const storage::Reader& reader, const Corre
   return false;
 }
 
-bool LinkHandler::wait(const TenantId& tenant, const std::string& what, bool busy) {
-  std::lock_guard lock(mutex_);
-  const std::pair key(tenant, what);
-  if (!busy) {
-    waiting_since_.erase(key);
-    return false;
-  }
-  const Duration now = clock_->monotonic();
-  auto found = waiting_since_.find(key);
-  if (found == waiting_since_.end()) {
-    if (waiting_since_.size() >= kMaxWatched) return false;
-    found = waiting_since_.emplace(key, now).first;
-  }
-  if (now - found->second < kLongestWait) return true;
-  found->second = now;
-  return false;
-}
-
 Result<std::unique_ptr<messaging::Plan>> LinkHandler::prepare(const storage::Reader& reader,
                                                               std::span<const Incoming> batch) {
   std::set<CorrelationId> flows;
@@ -511,13 +493,13 @@ Result<std::unique_ptr<messaging::Plan>> LinkHandler::prepare(const storage::Rea
   }
   for (const auto& flow : flows) {
     CASTIEL_ASSIGN(const bool busy, import_runs(reader, flow));
-    if (wait(reader.tenant(), flow.str(), busy))
+    if (patience_.wait(reader.tenant(), flow.str(), busy))
       return transient("not_yet", fmt::format("import {} is still bringing data", flow.str()));
   }
   if (newest) {
     // What was published before the record came must be in the index, or a mention of it would be missed.
     CASTIEL_ASSIGN(const auto oldest, reader.oldest_waiting(queue::kSearchIndex));
-    if (wait(reader.tenant(), "index", oldest && *oldest <= *newest))
+    if (patience_.wait(reader.tenant(), "index", oldest && *oldest <= *newest))
       return transient("not_yet", "the full-text index is behind");
   }
 

@@ -3,14 +3,13 @@
 // deals; a changed CRM record links again what it may concern. What it keeps between messages is a cache and
 // since when it waits. Threads: prepare() from several.
 
-#include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/random.hpp"
 #include "linking/directory.hpp"
 #include "messaging/handler.hpp"
+#include "messaging/patience.hpp"
 
 namespace castiel::linking {
 
@@ -19,11 +18,10 @@ class LinkHandler final : public messaging::Handler {
   // Messages wait while their import still brings data, or while the full-text index is behind, at most this
   // long in a row.
   static constexpr Duration kLongestWait = std::chrono::seconds(60);
-  static constexpr std::size_t kMaxWatched = 256;     // what is waited for at once; those beyond do not wait
   static constexpr std::size_t kMaxRelinked = 2'000;  // content linked again for one record, newest first
 
   LinkHandler(const Clock& clock, IdGenerator& ids, DirectoryCache::MailDomains mail_domains)
-      : clock_(&clock), ids_(&ids), directories_(std::move(mail_domains)) {}
+      : clock_(&clock), ids_(&ids), directories_(std::move(mail_domains)), patience_(clock, kLongestWait) {}
 
   // The event types this stage takes.
   static std::vector<std::string> patterns();
@@ -34,14 +32,11 @@ class LinkHandler final : public messaging::Handler {
 
  private:
   Result<bool> import_runs(const storage::Reader& reader, const CorrelationId& correlation);
-  // True while `busy` and not for too long yet.
-  bool wait(const TenantId& tenant, const std::string& what, bool busy);
 
   const Clock* clock_;
   IdGenerator* ids_;
   DirectoryCache directories_;
-  std::mutex mutex_;
-  std::map<std::pair<TenantId, std::string>, Duration> waiting_since_;  // monotonic
+  messaging::Patience patience_;
 };
 
 }  // namespace castiel::linking

@@ -33,7 +33,7 @@ bool claims_to_be_a_table(std::string_view path) {
   if (dot == std::string_view::npos) return false;
   std::string extension(path.substr(dot + 1));
   for (auto& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  // Workbooks and archives hold tables, too; they have to be saved as CSV or unpacked first.
+  // Workbooks and archives that reach this are damaged: whole ones are documents and folders.
   static constexpr std::array kTables{"csv",  "tsv", "tab", "json", "jsonl", "ndjson",
                                       "xlsx", "xls", "ods", "zip",  "gz"};
   return std::ranges::find(kTables, extension) != kTables.end();

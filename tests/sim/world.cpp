@@ -36,8 +36,8 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t kMaxFaultySteps = 1'500;
 constexpr std::int64_t kMaxCleanSteps = 100'000;  // after the faults have stopped
-constexpr int kMaxDeliveries = 10;               // RETRY-4
-constexpr auto kBetweenImports = 2h;             // of virtual time; more than the wall clock is ever stepped
+constexpr int kMaxDeliveries = 10;                // RETRY-4
+constexpr auto kBetweenImports = 2h;              // of virtual time; more than the wall clock is ever stepped
 constexpr auto kFarthestStep = 10min;
 constexpr std::size_t kInlineBytes = 1200;  // of a record; larger ones travel by claim
 

@@ -51,8 +51,9 @@ TEST(HostileFiles, end_with_a_structure_or_a_clear_error_and_harm_nobody) {
       const auto outcome = pool->extract(request, in_seconds(120));
       EXPECT_LE(kClock.monotonic() - start, std::chrono::seconds(61)) << files[i];
       ++outcomes[outcome ? "read" : outcome.error().code];
-      if (!outcome)
+      if (!outcome) {
         EXPECT_TRUE(expected.contains(outcome.error().code)) << files[i] << outcome.error().describe();
+      }
     }
     EXPECT_TRUE(pool->extract(text_request("and then"), in_seconds(60)).has_value());
   }

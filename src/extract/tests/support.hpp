@@ -47,6 +47,8 @@ inline std::size_t open_descriptors() {
 std::vector<int> children();
 // One that runs or sleeps on: its state in /proc is not Z.
 bool waits_for_work(int pid);
+// Whether a thread of this process is blocked in the kernel.
+bool sleeps(int thread);
 // Asks again until it is so, for at most 20 s.
 template <class Condition>
 bool eventually(Condition condition) {

@@ -27,11 +27,23 @@ std::vector<int> children() {
   return pids;
 }
 
-bool waits_for_work(int pid) {
-  std::ifstream in(fmt::format("/proc/{}/stat", pid));
+namespace {
+// The letter of /proc: R runs, S sleeps, Z is a zombie. Empty when there is none.
+std::string state_in(const std::string& path) {
+  std::ifstream in(path);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   const auto end = text.rfind(')');
-  return end != std::string::npos && text.substr(end + 2, 1) != "Z";
+  return end == std::string::npos ? "" : text.substr(end + 2, 1);
+}
+}  // namespace
+
+bool waits_for_work(int pid) {
+  const auto state = state_in(fmt::format("/proc/{}/stat", pid));
+  return !state.empty() && state != "Z";
+}
+
+bool sleeps(int thread) {
+  return state_in(fmt::format("/proc/self/task/{}/stat", thread)) == "S";
 }
 
 namespace {
@@ -116,10 +128,13 @@ TEST_F(StoppedWorker, is_killed_when_the_callers_deadline_passes) {
 TEST_F(StoppedWorker, that_dies_in_the_middle_of_a_file_is_replaced_and_the_file_tried_again) {
   start(pool_options(1));
   Result<Extracted> outcome = Extracted{};
-  std::thread caller([&] { outcome = pool_->extract(text_request("second"), in_seconds(30)); });
-  // The request waits in the socket: the pool looks at its descriptors with poll().
-  ASSERT_TRUE(eventually([&] { return pool_->stats().alive == 1; }));
-  ::usleep(50'000);
+  std::atomic<int> thread = 0;
+  std::thread caller([&] {
+    thread = ::gettid();
+    outcome = pool_->extract(text_request("second"), in_seconds(30));
+  });
+  // The worker is stopped: a caller that sleeps has sent its request and waits for the answer.
+  ASSERT_TRUE(eventually([&] { return pool_->stats().busy == 1 && sleeps(thread); }));
   ::kill(worker_, SIGKILL);
   caller.join();
   EXPECT_NE(text_of(outcome).find("second"), std::string::npos) << text_of(outcome);
@@ -135,7 +150,7 @@ TEST_F(StoppedWorker, whose_file_kills_the_next_one_too_is_an_error) {
     outcome = pool_->extract(text_request("second"), in_seconds(30));
     done = true;
   });
-  ::usleep(50'000);
+  ASSERT_TRUE(eventually([&] { return pool_->stats().busy == 1; }));
   // Whatever starts is killed until the pool gives up; a kill that comes before the file is read counts as a
   // start that failed, so both ends are right.
   while (!done)
@@ -154,7 +169,7 @@ TEST(WorkerPool, gives_up_waiting_for_a_busy_worker_at_the_deadline) {
   const int worker = children().at(0);
   ::kill(worker, SIGSTOP);
   std::thread busy([&] { EXPECT_TRUE(pool->extract(text_request("second"), in_seconds(30)).has_value()); });
-  ::usleep(50'000);
+  ASSERT_TRUE(eventually([&] { return pool->stats().busy == 1; }));
   const auto outcome = pool->extract(text_request("third"), Deadline::after(kClock, 50ms));
   ASSERT_FALSE(outcome.has_value());
   EXPECT_EQ(outcome.error().code, "deadline_exceeded");

@@ -239,19 +239,7 @@ Result<Understood> EmailReader::read(const json::object& record, const RecordCon
   std::vector<Person> everybody{from};
   everybody.insert(everybody.end(), to.begin(), to.end());
   everybody.insert(everybody.end(), cc.begin(), cc.end());
-  for (const auto& item : out.said["actionItems"].get_array()) {
-    TaskSeed task{item.get_object(), "", "", ""};
-    if (const auto* owner = find_person(everybody, string_or(task.item, "owner"))) {
-      task.owner_email = owner->email;
-      task.owner_side = side_of(*owner, context.own);
-    }
-    if (const auto* place = get_object(task.item, "evidence")) {
-      task.sentence =
-          std::string(content::text::slice(own_words, {static_cast<std::size_t>(int_or(*place, "start", 0)),
-                                                       static_cast<std::size_t>(int_or(*place, "end", 0))}));
-    }
-    out.tasks.push_back(std::move(task));
-  }
+  out.tasks = task_seeds(out.said["actionItems"].get_array(), own_words, everybody, context.own);
   out.data = {{"communicationType", "email"},
               {"messageId", out.external_id},
               {"threadId", thread},

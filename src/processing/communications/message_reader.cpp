@@ -77,19 +77,7 @@ Result<Understood> MessageReader::read(const json::object& record, const RecordC
 
   std::vector<Person> everybody{from};
   for (const auto& mention : people_of(record, "mentions")) everybody.push_back(mention);
-  for (const auto& item : items.get_array()) {
-    TaskSeed task{item.get_object(), "", "", ""};
-    if (const auto* owner = find_person(everybody, string_or(task.item, "owner"))) {
-      task.owner_email = owner->email;
-      task.owner_side = side_of(*owner, context.own);
-    }
-    if (const auto* place = get_object(task.item, "evidence")) {
-      task.sentence =
-          std::string(content::text::slice(text, {static_cast<std::size_t>(int_or(*place, "start", 0)),
-                                                  static_cast<std::size_t>(int_or(*place, "end", 0))}));
-    }
-    out.tasks.push_back(std::move(task));
-  }
+  out.tasks = task_seeds(items.get_array(), text, everybody, context.own);
   out.said = {{"messageId", out.external_id},
               {"sentiment", understood.contains("sentiment") && understood.at("sentiment").is_number()
                                 ? understood.at("sentiment")

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "content/name_key.hpp"
+#include "content/text/text.hpp"
 
 namespace castiel::processing {
 
@@ -74,6 +75,25 @@ std::string side_of(const Person& person, const tenancy::OwnPeople& own) {
   if (!person.email.empty()) return own.is_own(person.email) ? "own" : "customer";
   if (person.name.empty()) return {};
   return own.is_own_name(content::name_key(person.name)) ? "own" : "";
+}
+
+std::vector<TaskSeed> task_seeds(const json::array& items, std::string_view text,
+                                 const std::vector<Person>& people, const tenancy::OwnPeople& own) {
+  std::vector<TaskSeed> tasks;
+  for (const auto& item : items) {
+    TaskSeed task{item.get_object(), "", "", ""};
+    if (const auto* owner = find_person(people, string_or(task.item, "owner"))) {
+      task.owner_email = owner->email;
+      task.owner_side = side_of(*owner, own);
+    }
+    if (const auto* place = get_object(task.item, "evidence"); place != nullptr && place->contains("start")) {
+      task.sentence =
+          std::string(content::text::slice(text, {static_cast<std::size_t>(int_or(*place, "start", 0)),
+                                                  static_cast<std::size_t>(int_or(*place, "end", 0))}));
+    }
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
 }
 
 }  // namespace castiel::processing

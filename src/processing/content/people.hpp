@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "processing/content/understanding.hpp"
 #include "tenancy/own_people.hpp"
 
 namespace castiel::processing {
@@ -26,5 +27,10 @@ const Person* find_person(const std::vector<Person>& people, std::string_view te
 
 // own, customer, or empty when nothing tells.
 std::string side_of(const Person& person, const tenancy::OwnPeople& own);
+
+// The tasks of a text's action items ("actionItems" of interface.md): whose they are, and the words they rest
+// on.
+std::vector<TaskSeed> task_seeds(const json::array& items, std::string_view text,
+                                 const std::vector<Person>& people, const tenancy::OwnPeople& own);
 
 }  // namespace castiel::processing

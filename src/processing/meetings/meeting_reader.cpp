@@ -142,21 +142,14 @@ Result<Understood> MeetingReader::read(const json::object& record, const RecordC
   const auto people = participants_of(record, transcript);
   const auto items = get_array(transcript, "actionItems") != nullptr ? transcript.at("actionItems")
                                                                      : json::value(json::array());
-  for (const auto& item : items.get_array()) {
-    TaskSeed task{item.get_object(), "", "", ""};
-    if (const auto* owner = find_person(people, string_or(task.item, "owner"))) {
-      task.owner_email = owner->email;
-      task.owner_side = side_of(*owner, context.own);
-    }
-    if (const auto* place = get_object(task.item, "evidence")) {
-      const auto at = static_cast<std::size_t>(int_or(*place, "segment", -1));
-      if (at < segments.size()) {
-        task.sentence = string_or(segments[at].get_object(), "text");
-        auto& evidence = task.item["evidence"].get_object();
-        evidence["startTime"] = segments[at].get_object()["startTime"];
-      }
-    }
-    out.tasks.push_back(std::move(task));
+  out.tasks = task_seeds(items.get_array(), {}, people, context.own);
+  for (auto& task : out.tasks) {
+    const auto* place = get_object(task.item, "evidence");
+    const auto at =
+        place == nullptr ? segments.size() : static_cast<std::size_t>(int_or(*place, "segment", -1));
+    if (at >= segments.size()) continue;
+    task.sentence = string_or(segments[at].get_object(), "text");
+    task.item["evidence"].get_object()["startTime"] = segments[at].get_object()["startTime"];
   }
   const auto recommendations = recommendations_of(transcript, own);
   auto participants = participants_json(people, transcript, context.own);
