@@ -160,7 +160,9 @@ TEST_F(MixedImport, of_huge_files_is_bounded_in_memory_and_names_each) {
 
 std::optional<Path> test_data(const char* what) {
   const char* named = std::getenv("CASTIEL_TEST_DATA");
-  Path data = named != nullptr ? Path(named) : Path(CASTIEL_SOURCE_DIR) / "../shared/data";
+  // As the program tells its files.
+  const Path data = std::filesystem::weakly_canonical(
+      named != nullptr ? Path(named) : Path(CASTIEL_SOURCE_DIR) / "../shared/data");
   if (fs::exists(data / what)) return data;
   std::printf("NOTICE: the test data folder is not present; 1 check of %s was not run\n", what);
   return std::nullopt;

@@ -539,6 +539,7 @@ test('the search of the header finds a spoken word and opens the call at its lin
   await page.keyboard.press('Enter');
   await eventually(() => parameters(page).q, (q) => q === 'vibranode', 'words in the address');
   const hit = page.locator('main ol li').first();
+  await hit.locator('mark').first().waitFor();
   assert.deepEqual(await texts(hit.locator('mark')), ['Vibranode']);
   await hit.getByRole('link').click();
   await page.locator('li[aria-current=true] mark').waitFor();
