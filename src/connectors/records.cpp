@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/digest.hpp"
+
 namespace castiel::connectors {
 
 namespace {
@@ -66,6 +68,14 @@ int number(std::string_view digits) {
   int n = 0;
   for (const char c : digits) n = n * 10 + (c - '0');
   return n;
+}
+
+// An entry without a UID is known by what it says: read again it is the same, changed it is another.
+std::string id_from_content(const json::object& event) {
+  std::string text;
+  for (const char* name : {"title", "start", "end", "recurrence", "location", "description"})
+    text += json::serialize(or_null(event, name)) + '\n';
+  return "no-uid-" + sha256_hex(text).substr(0, 32);
 }
 
 }  // namespace
@@ -204,7 +214,8 @@ json::object meeting_record(json::object transcript, const RecordOrigin& origin)
 }
 
 json::object event_record(const json::object& event, std::string_view method) {
-  const std::string uid = string_or(event, "uid");
+  std::string uid = string_or(event, "uid");
+  if (uid.empty()) uid = id_from_content(event);
   const std::string instance = string_or(event, "recurrenceId");
   const std::string id = instance.empty() ? uid : uid + "#" + instance;
   return {{"key", id},

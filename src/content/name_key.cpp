@@ -60,12 +60,12 @@ std::string unicode_key(std::string_view text) {
   return out;
 }
 
-constexpr std::array<std::string_view, 47> kLegalForms{
+constexpr std::array<std::string_view, 48> kLegalForms{
     "inc",  "incorporated", "ltd", "limited", "gmbh", "ag",   "sa",  "llc", "llp", "lp",
     "corp", "corporation",  "co",  "company", "bv",   "nv",   "kg",  "ohg", "ug",  "se",
     "sas",  "sarl",         "spa", "srl",     "sl",   "oy",   "oyj", "ab",  "as",  "asa",
     "aps",  "pty",          "plc", "kgaa",    "mbh",  "ek",   "ev",  "sp",  "zoo", "kft",
-    "doo",  "pte",          "kk",  "sprl",    "lda",  "ltda", "gbr"};
+    "doo",  "pte",          "kk",  "sprl",    "lda",  "ltda", "gbr", "sro"};
 
 }  // namespace
 
@@ -100,6 +100,12 @@ std::string company_key(std::string_view text) {
     from = i + 1;
   }
   cut(text.size());
+  // "A/S", "s. r. o."
+  while (words.size() > 2 && words.back().size() < 3 && words[words.size() - 2].size() == 1) {
+    const auto last = std::move(words.back());
+    words.pop_back();
+    words.back() += last;
+  }
   std::size_t begin = 0, end = words.size();
   const auto is_form = [&](const std::string& word) {
     return std::ranges::find(kLegalForms, word) != kLegalForms.end();

@@ -145,7 +145,12 @@ class Reader {
   }
 
   static Result<Extracted> archive(const Request& request, const Sniffed& sniffed) {
-    CASTIEL_ASSIGN(auto members, documents::unpack_archive(request.bytes, request.name));
+    CASTIEL_ASSIGN(auto unpacked, documents::unpack_archive(request.bytes, request.name));
+    auto& members = unpacked.members;
+    if (unpacked.breaks_off) {
+      return permanent("corrupt", fmt::format("the archive breaks off after {} files; nothing of it was read",
+                                              members.size()));
+    }
     Extracted extracted;
     json::array files;
     for (auto& member : members) {
@@ -155,6 +160,7 @@ class Reader {
                        {"mimeType", part.media_type},
                        {"size", part.bytes.size()},
                        {"sha256", part.sha256},
+                       {"damaged", member.damaged},
                        {"part", extracted.parts.size()}});
       extracted.parts.push_back(std::move(part));
     }

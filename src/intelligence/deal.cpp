@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/digest.hpp"
+
 namespace castiel::intelligence {
 
 std::string_view to_string(Status status) {
@@ -25,6 +27,10 @@ Status parse_status(std::string_view text) {
 
 std::string process_of(const Deal& deal) {
   return deal.integration.str() + '\n' + deal.pipeline.str();
+}
+
+std::uint64_t sampling_hash(const Deal& deal) {
+  return stable_hash(deal.integration.str() + '\n' + deal.external_id);
 }
 
 void sort_history(Deal& deal) {

@@ -2,6 +2,7 @@
 // A deal as the analytics read it: current values plus the history of its fields. A plain value filled by the
 // caller from shards and their history; no function here changes one.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -84,6 +85,10 @@ struct Deal {
 
 // The sales process a deal goes through: pipelines of one source have their own stages, and sources too.
 std::string process_of(const Deal& deal);
+
+// The same for the same record of the same source, in every store and after every import: what is sampled by
+// it is sampled again alike.
+std::uint64_t sampling_hash(const Deal& deal);
 
 // Sorts a history by effective_at, recorded_at; keeps the given order among equals.
 void sort_history(Deal& deal);

@@ -446,7 +446,7 @@ std::vector<ForecastRow> forecast(std::span<const Deal> deals, const WinModel& m
 
 std::uint64_t forecast_seed(std::span<const Deal> deals, const ForecastRequest& request) {
   std::uint64_t seed = 0;
-  for (const Deal& deal : deals) seed += stable_hash(deal.id.view());  // whatever the order
+  for (const Deal& deal : deals) seed += sampling_hash(deal);  // whatever the order
   for (const Period& period : request.periods) seed = seed * 31 + stable_hash(period.name);
   // The day, not the instant: a page loaded twice shows the same figures.
   return seed * 31 + static_cast<std::uint64_t>(date_of(request.as_of).days);

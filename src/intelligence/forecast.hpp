@@ -57,7 +57,7 @@ struct ForecastRow {
 std::vector<ForecastRow> forecast(std::span<const Deal> deals, const WinModel& model,
                                   const ForecastRequest& request, Random& random);
 
-// A seed that depends on the request and the deals' ids only, for reproducible simulations.
+// A seed that depends on the request and on which deals there are, for reproducible simulations.
 std::uint64_t forecast_seed(std::span<const Deal> deals, const ForecastRequest& request);
 
 // The currency of most deals, ISO 4217; "unknown" if none names one.

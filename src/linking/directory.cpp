@@ -1,8 +1,10 @@
 #include "linking/directory.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/json.hpp"
+#include "content/name_key.hpp"
 #include "model/entity.hpp"
 
 namespace castiel::linking {
@@ -11,6 +13,34 @@ namespace {
 constexpr int kDaysBeforeEntry = 90;  // a deal is talked about before somebody enters it
 constexpr int kDaysAfterClose = 1;
 constexpr std::size_t kMinTokenBytes = 6;
+constexpr std::size_t kMinShortNameBytes = 5;
+
+// What companies do or are: no name by itself. Keys, see content::name_key.
+constexpr auto kTradeWords = std::to_array<std::string_view>(
+    {"agency",      "airport",       "associates",   "automation",   "automotive",   "aviation",
+     "bakery",      "beverage",      "beverages",    "brauerei",     "brewery",      "brewing",
+     "brothers",    "bryggeri",      "bryggerier",   "business",     "cement",       "center",
+     "central",     "centre",        "chemical",     "chemicals",    "chemie",       "clinic",
+     "college",     "company",       "construction", "consult",      "consulting",   "council",
+     "creamery",    "dairy",         "digital",      "distribution", "electric",     "electronics",
+     "energetika",  "energia",       "energie",      "energy",       "engineering",  "enterprise",
+     "enterprises", "express",       "fabrik",       "factory",      "farms",        "finance",
+     "financial",   "first",         "foods",        "foundation",   "foundry",      "freight",
+     "gebruder",    "general",       "glass",        "global",       "group",        "gruppe",
+     "hafen",       "health",        "healthcare",   "holding",      "holdings",     "hospital",
+     "hotel",       "hotels",        "industrial",   "industrie",    "industries",   "institute",
+     "insurance",   "international", "logistics",    "logistik",     "machine",      "machinery",
+     "management",  "manufacturing", "marine",       "market",       "maschinenbau", "media",
+     "medical",     "metals",        "mills",        "molkerei",     "motors",       "national",
+     "network",     "networks",      "north",        "paper",        "papier",       "papierfabrik",
+     "partner",     "partners",      "pharma",       "plastics",     "power",        "products",
+     "projects",    "quarry",        "railway",      "research",     "retail",       "school",
+     "services",    "shipping",      "software",     "solutions",    "south",        "stadtwerke",
+     "steel",       "studio",        "studios",      "supply",       "system",       "systems",
+     "technik",     "technologies",  "technology",   "telecom",      "terminal",     "textile",
+     "trading",     "transport",     "travel",       "union",        "united",       "university",
+     "utilities",   "ventures",      "verein",       "verlag",       "water",        "werke",
+     "wholesale",   "works",         "world",        "zucker",       "zuckerfabrik"});
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -35,6 +65,22 @@ std::string host_of(std::string_view url) {
   auto host = lower(url);
   if (host.starts_with("www.")) host.erase(0, 4);
   return host.find('.') == host.npos ? std::string() : host;
+}
+
+std::vector<std::string> words_of_name(std::string_view name) {
+  constexpr std::string_view kBreaks = " \t,;&/()-_+|.";
+  const std::string without_form = content::company_key(name);
+  std::vector<std::string> words;
+  for (std::size_t from = 0; from < name.size();) {
+    const std::size_t to = std::min(name.find_first_of(kBreaks, from), name.size());
+    const auto word = name.substr(from, to - from);
+    from = to + 1;
+    const auto key = content::name_key(word);
+    const bool digit = std::ranges::any_of(key, [](char c) { return c >= '0' && c <= '9'; });
+    if (key.size() < kMinShortNameBytes || digit || without_form.find(key) == without_form.npos) continue;
+    if (!std::ranges::binary_search(kTradeWords, std::string_view(key))) words.emplace_back(word);
+  }
+  return words;
 }
 
 template <class Visit>
@@ -79,6 +125,7 @@ Result<> Directory::load_accounts(const storage::Reader& reader) {
                           if (!domain.empty() && !tenancy::is_public_mail_domain(domain))
                             domains_.emplace(std::move(domain), shard.id);
                         }));
+  add_short_names();
   CASTIEL_TRY(each_data(reader, model::type::kProduct, kMaxAccounts,
                         [&](const auto& shard, const json::object& data) {
                           names_.add(string_or(data, "name"), {std::string(model::type::kProduct), shard.id});
@@ -88,6 +135,35 @@ Result<> Directory::load_accounts(const storage::Reader& reader) {
                      if (const auto email = lower(string_or(data, "email")); !email.empty())
                        users_[email] = shard.id;
                    });
+}
+
+// "Nordkai" for "Nordkai Terminal GmbH": a word that no other company's name has, and that its domain has too
+// or, where no domain is known, that comes first.
+void Directory::add_short_names() {
+  std::map<std::string, std::vector<ShardId>> by_word;
+  std::map<ShardId, std::string> domains;
+  for (const auto& [domain, account] : domains_) domains[account] += content::name_key(domain);
+  for (const auto& [account, name] : accounts_) {
+    for (const auto& word : words_of_name(name)) {
+      auto& having = by_word[content::name_key(word)];
+      if (having.empty() || having.back() != account) having.push_back(account);
+    }
+  }
+  for (const auto& [account, name] : accounts_) {
+    const auto words = words_of_name(name);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const auto key = content::name_key(words[i]);
+      const auto domain = domains.find(account);
+      const bool called = domain == domains.end() ? i == 0 : domain->second.find(key) != std::string::npos;
+      if (called && is_one_company(by_word[key]))
+        names_.add(words[i], {std::string(model::type::kAccount), account, true});
+    }
+  }
+}
+
+bool Directory::is_one_company(std::span<const ShardId> accounts) const {
+  const auto key = [&](const ShardId& account) { return content::company_key(account_name(account)); };
+  return std::ranges::all_of(accounts, [&](const ShardId& a) { return key(a) == key(accounts.front()); });
 }
 
 Result<> Directory::load_deals(const storage::Reader& reader) {

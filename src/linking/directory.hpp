@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -54,11 +55,14 @@ class Directory {
   ShardId user_of(std::string_view address) const;
   const tenancy::OwnPeople& own() const { return own_; }
   const Gazetteer& names() const { return names_; }
+  // Whether they are records of one company: several sources have it.
+  bool is_one_company(std::span<const ShardId> accounts) const;
   // The deal with this external or shard id, as the token stands in a text.
   const Deal* deal_of_token(std::string_view token) const;
 
  private:
   Result<> load_accounts(const storage::Reader& reader);
+  void add_short_names();
   Result<> load_deals(const storage::Reader& reader);
   Result<> load_relations(const storage::Reader& reader);
 

@@ -53,13 +53,17 @@ std::vector<Word> words_of(std::string_view text) {
 void Gazetteer::add(std::string_view name, Named named) {
   if (name.empty()) return;
   std::vector<std::string> keys{content::name_key(name)};
-  if (named.type == "account") {
+  if (named.type == "account" && !named.part) {
     if (auto key = content::company_key(name); key != keys.front()) keys.push_back(std::move(key));
   }
   for (auto& key : keys) {
     if (key.size() < kMinKeyBytes) continue;
     longest_ = std::max(longest_, key.size());
     auto& entry = entries_[std::move(key)];
+    // A whole name is stronger than a word of another one.
+    const bool whole_there = std::ranges::any_of(entry.named, [](const Named& n) { return !n.part; });
+    if (named.part && whole_there) continue;
+    if (!named.part) std::erase_if(entry.named, [](const Named& n) { return n.part; });
     (is_small(name.front()) ? entry.small : entry.capital) = true;
     if (std::ranges::find(entry.named, named) == entry.named.end()) entry.named.push_back(named);
   }

@@ -15,6 +15,7 @@ namespace castiel::linking {
 struct Named {
   std::string type;  // account, opportunity, product
   ShardId shard;
+  bool part = false;  // by one word of the name, as people say it among themselves
   auto operator<=>(const Named&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/decimal.hpp"
@@ -39,6 +40,7 @@ class Finder {
     mentions();
     if (!content_->unwanted) {
       CASTIEL_TRY(participants());
+      channel();
       names_in_text();
       CASTIEL_TRY(dates());
     } else {
@@ -70,6 +72,7 @@ class Finder {
   Result<> participant(const Person& person, std::span<const ShardId> owners);
   void split(const std::vector<const Deal*>& deals, std::span<const ShardId> owners, double one,
              const std::string& reason, const json::object& evidence);
+  void channel();
   void names_in_text();
   Result<> dates();
 
@@ -190,6 +193,51 @@ void Finder::mentions() {
       if (account) accounts_.push_back({&field, mention});
       if (product) products_.push_back({&field, mention});
     }
+  }
+}
+
+// "#deal-nordkai": a channel made for a deal, or for a customer, by what it is called (COMM-2).
+void Finder::channel() {
+  if (content_->channel.empty() || content_->automatic) return;
+  constexpr auto kForDeals = std::to_array<std::string_view>({"deal", "deals", "opp", "opportunity"});
+  constexpr auto kForCustomers =
+      std::to_array<std::string_view>({"account", "acct", "client", "cust", "customer", "kunde", "ext"});
+  const std::string_view name = content_->channel;
+  const auto cut = name.find_first_of("-_");
+  if (cut == name.npos) return;
+  const auto purpose = name.substr(0, cut);
+  const bool for_deals = std::ranges::find(kForDeals, purpose) != kForDeals.end();
+  if (!for_deals && std::ranges::find(kForCustomers, purpose) == kForCustomers.end()) return;
+  const auto* named = directory_->names().lookup(content::name_key(name.substr(cut + 1)));
+  // "#deal-hollis-tarr-pilot" begins with the name.
+  if (named == nullptr)
+    named = directory_->names().lookup(
+        content::name_key(name.substr(cut + 1, name.find_first_of("-_", cut + 1) - cut - 1)));
+  if (named == nullptr) return;
+  std::vector<ShardId> accounts;
+  for (const auto& n : *named) {
+    if (n.type == type::kAccount) accounts.push_back(n.shard);
+  }
+  if (accounts.empty() || !directory_->is_one_company(accounts)) return;
+  std::vector<const Deal*> deals;
+  const json::object evidence{{"field", "channel.name"}, {"text", name}};
+  for (const auto& account : accounts) {
+    add({account, std::string(type::kAccount), std::string(strategy::kExplicit), 100,
+         fmt::format("the channel is for {}: #{}", directory_->account_name(account), name), evidence,
+         false});
+    for (const auto* deal : active(directory_->deals_of_account(account))) deals.push_back(deal);
+  }
+  for (const auto* deal : deals) {
+    const bool only = deals.size() == 1 && for_deals;
+    add_deal(*deal, only ? strategy::kExplicit : strategy::kContent,
+             only                ? 100
+             : deals.size() == 1 ? 75
+                                 : 60,
+             deals.size() == 1 ? fmt::format("the channel is for {}, which has only this deal open: #{}",
+                                             directory_->account_name(deal->account), name)
+                               : fmt::format("the channel is for {}, which has {} deals open: #{}",
+                                             directory_->account_name(deal->account), deals.size(), name),
+             evidence);
   }
 }
 
@@ -337,16 +385,19 @@ void Finder::names_in_text() {
     for (const auto& n : *found.mention.named) {
       if (n.type == type::kAccount) accounts.push_back(n.shard);
     }
-    if (accounts.size() > 1) continue;  // a name several have
-    auto& slot = named[accounts.front()];
-    if (slot == nullptr || (found.field->title && !slot->field->title)) slot = &found;
+    if (!directory_->is_one_company(accounts)) continue;  // a name several have
+    for (const auto& account : accounts) {
+      auto& slot = named[account];
+      if (slot == nullptr || (found.field->title && !slot->field->title)) slot = &found;
+    }
   }
   const bool list = named.size() > kManyAccounts;
   std::set<const Deal*> tied;
   for (const auto& [account, found] : named) {
     const auto& name = directory_->account_name(account);
+    const bool part = found->mention.named->front().part;
     const double confidence =
-        list ? 55 : 65 + (found->field->title ? 5 : 0) + (found->mention.words > 1 ? 5 : 0);
+        list ? 55 : (part ? 60 : 65) + (found->field->title ? 5 : 0) + (found->mention.words > 1 ? 5 : 0);
     add({account, std::string(type::kAccount), std::string(strategy::kContent), confidence,
          fmt::format("names {}", name), place(*found->field, found->mention), false});
     const auto deals = active(directory_->deals_of_account(account));
@@ -384,8 +435,8 @@ void Finder::names_in_text() {
       auto [it, fresh] = figures.try_emplace(&field);
       if (fresh) it->second = figures_in(field.text);
       if (!it->second.contains(whole)) continue;
-      add_deal(*deal, strategy::kContent, 76, fmt::format("names its amount {}", deal->amount),
-               {{"field", field.name}, {"text", deal->amount}});
+      add_deal(*deal, strategy::kContent, 76, fmt::format("names its amount {}", amount->normalized().str()),
+               {{"field", field.name}, {"text", amount->normalized().str()}});
       break;
     }
   }

@@ -369,7 +369,9 @@ Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, 
   const int tries = d.deliveries + static_cast<int>(d.failures.size());
   if (error.cls == ErrorClass::permanent || tries >= tuning_of(d.tenant).max_deliveries) {
     const auto* object = record.if_object();
-    const std::string file = string_or(single.data.get_object(), "file");
+    // A page of content may hold records of several files.
+    std::string file = string_or(single.data.get_object(), "file");
+    if (object != nullptr) file = string_or(*object, "file", file);
     CASTIEL_TRY(tx.add_problem(d.correlation, {file, object == nullptr ? 0 : int_or(*object, "line", 0),
                                                error.code, error.message}));
     CASTIEL_TRY(

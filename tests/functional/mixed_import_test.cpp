@@ -66,6 +66,64 @@ class MixedImport : public testing::Test {
   TempFolder folder_;
 };
 
+// CAL-1: the same entry in several messages. LAST-MODIFIED is missing, as in most invitations.
+TEST_F(MixedImport, of_calendar_entries_keeps_the_latest_word_of_each) {
+  const auto entry = [](std::string_view method, std::string_view stamp, int sequence,
+                        std::string_view more) {
+    return fmt::format(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//"
+        "EN\r\nMETHOD:{}\r\nBEGIN:VEVENT\r\nUID:review-1\r\n"
+        "DTSTAMP:{}\r\nSEQUENCE:{}\r\n{}END:VEVENT\r\nEND:VCALENDAR\r\n",
+        method, stamp, sequence, more);
+  };
+  constexpr std::string_view kInvited =
+      "ORGANIZER:mailto:nina@ours.example\r\nATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:amir@client.example\r\n"
+      "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:beth@client.example\r\n";
+  const auto at = [&](int hour) {
+    return fmt::format("DTSTART:20260914T{:02}0000Z\r\nDTEND:20260914T{:02}3000Z\r\nSUMMARY:Review\r\n{}",
+                       hour, hour, kInvited);
+  };
+  // Files are read in the order of their names: the later word comes first.
+  const auto folder = folder_.path() / "calendar";
+  folder_.write("calendar/1.ics", entry("REQUEST", "20260902T080000Z", 1, at(11)));
+  folder_.write("calendar/2.ics", entry("REQUEST", "20260901T080000Z", 0, at(9)));
+  folder_.write(
+      "calendar/3.ics",
+      entry("REPLY", "20260903T080000Z", 1,
+            "DTSTART:20260914T110000Z\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:beth@client.example\r\n"));
+  folder_.write("calendar/4.ics", entry("COUNTER", "20260904T080000Z", 1, at(15)));
+  folder_.write("calendar/5.ics", entry("REQUEST", "20260902T080000Z", 2, at(12)));
+  folder_.write("calendar/6.ics", entry("REPLY", "20260904T090000Z", 2,
+                                        "ATTENDEE;PARTSTAT=ACCEPTED:mailto:amir@client.example\r\n"));
+  folder_.write(
+      "calendar/7.ics",
+      "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nDTSTART:20260915T090000Z\r\nSUMMARY:No name\r\n"
+      "END:VEVENT\r\nEND:VCALENDAR\r\n");
+  auto done = run({folder});
+  EXPECT_EQ(done.status, 0) << done.out;
+  expect_adds_up(done.last());
+  EXPECT_EQ(number(done.last(), "records.deadLettered"), 0) << done.out;
+  auto events = shards_of("event");
+  ASSERT_EQ(events.size(), 2u);
+  const auto& review = events.at("review-1");
+  EXPECT_EQ(text(review, "startTime"), "2026-09-14T12:00:00Z");
+  std::map<std::string, std::string> answers;
+  for (const auto& one : review.at("attendees").get_array())
+    answers[text(one.get_object(), "email")] = text(one.get_object(), "status");
+  EXPECT_EQ(answers, (std::map<std::string, std::string>{{"amir@client.example", "accepted"},
+                                                         {"beth@client.example", "needs_action"}}));
+
+  folder_.write("calendar/8.ics", entry("CANCEL", "20260905T080000Z", 3, "DTSTART:20260914T120000Z\r\n"));
+  done = run({folder});
+  EXPECT_EQ(done.status, 0) << done.out;
+  events = shards_of("event");
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_TRUE(events.at("review-1").at("cancelled").as_bool());
+  EXPECT_EQ(text(events.at("review-1"), "title"), "Review");
+  EXPECT_EQ(events.at("review-1").at("attendees").get_array().size(), 2u);
+  expect_nothing_new(run({folder}).last());
+}
+
 TEST_F(MixedImport, of_every_kind_of_source_adds_up_and_a_second_one_changes_nothing) {
   const auto crm = write_crm(folder_, 5, kSmall);
   const auto mixed = write_mixed(folder_, 5);

@@ -28,7 +28,11 @@ class ArchiveFileSystem final : public FileSystem {
   Result<std::unique_ptr<ByteStream>> open(const std::string& path) override;
 
  private:
-  using Contents = std::map<std::string, std::shared_ptr<const std::string>>;  // by the member's name
+  struct Member {
+    std::shared_ptr<const std::string> bytes;
+    bool damaged = false;
+  };
+  using Contents = std::map<std::string, Member>;  // by the member's name
   struct Opened {
     std::string path;
     std::string version;  // size and time of the archive: a changed one is read again

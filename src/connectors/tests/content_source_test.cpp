@@ -236,5 +236,19 @@ TEST_F(Source, a_damaged_archive_is_a_problem_of_its_own) {
   EXPECT_EQ(listing.problems[0].file, "in/bad.zip");
 }
 
+// Whatever was behind the break would be lost without a word.
+TEST_F(Source, an_archive_that_breaks_off_is_not_read_in_part) {
+  const auto whole = zip({{"one.eml", mail(1)}, {"two.eml", mail(2)}});
+  files.put("in/half.zip", whole.substr(0, mail(1).size() + 60));
+  ArchiveFileSystem archives(files, extractor, clock);
+  const std::vector<std::string> in{"in"};
+  const auto listing = list_files(archives, in);
+  EXPECT_EQ(listing.files.size(), 0u);
+  ASSERT_EQ(listing.problems.size(), 1u);
+  EXPECT_EQ(listing.problems[0].code, "corrupt");
+  EXPECT_NE(listing.problems[0].message.find("breaks off after"), std::string::npos)
+      << listing.problems[0].message;
+}
+
 }  // namespace
 }  // namespace castiel::connectors

@@ -112,14 +112,15 @@ class Reader {
       any_ = true;
     }
     if (status == ARCHIVE_EOF) return {};
-    truncated_ = true;
+    breaks_off_ = true;
     if (!any_) return broken(handle->get());
     return {};
   }
 
   // The contents of the current member. What a damaged member gave before the damage is kept.
-  Result<std::string> read(archive* handle) {
-    std::string content;
+  Result<ArchiveMember> read(std::string name, archive* handle) {
+    ArchiveMember member{std::move(name), {}, false};
+    std::string& content = member.bytes;
     std::string chunk(kChunkBytes, '\0');
     for (;;) {
       const auto got = archive_read_data(handle, chunk.data(), chunk.size());
@@ -128,7 +129,7 @@ class Reader {
         const std::string cause = archive_error_string(handle) ? archive_error_string(handle) : "";
         if (cause.find("ncrypt") != std::string::npos)
           return permanent("encrypted", "the archive is encrypted", cause);
-        truncated_ = true;
+        member.damaged = true;
         break;
       }
       content.append(chunk.data(), static_cast<std::size_t>(got));
@@ -140,16 +141,16 @@ class Reader {
       if (content.size() > limits_.max_member_bytes)
         return permanent("too_large", "a member of the archive is larger than is allowed");
     }
-    return content;
+    return member;
   }
 
-  bool truncated() const { return truncated_; }
+  bool breaks_off() const { return breaks_off_; }
 
  private:
   std::string_view bytes_;
   const ArchiveLimits& limits_;
   std::uint64_t total_ = 0;
-  bool any_ = false, truncated_ = false;
+  bool any_ = false, breaks_off_ = false;
 };
 
 }  // namespace
@@ -164,20 +165,23 @@ Result<std::vector<std::string>> list_archive(std::string_view bytes, const Arch
   return names;
 }
 
-Result<std::vector<ArchiveMember>> unpack_archive(std::string_view bytes, std::string_view name,
-                                                  const ArchiveLimits& limits,
-                                                  const std::function<bool(std::string_view)>& wanted) {
-  std::vector<ArchiveMember> members;
+Result<UnpackedArchive> unpack_archive(std::string_view bytes, std::string_view name,
+                                       const ArchiveLimits& limits,
+                                       const std::function<bool(std::string_view)>& wanted) {
+  UnpackedArchive unpacked;
+  auto& members = unpacked.members;
   Reader reader(bytes, limits);
   CASTIEL_TRY(reader.walk(name, [&](std::string member, archive* handle) -> Result<> {
     if (wanted && !wanted(member)) return {};
-    CASTIEL_ASSIGN(std::string content, reader.read(handle));
-    members.push_back({std::move(member), std::move(content)});
+    CASTIEL_ASSIGN(auto content, reader.read(std::move(member), handle));
+    members.push_back(std::move(content));
     return {};
   }));
-  if (reader.truncated() && (members.empty() || (members.size() == 1 && members[0].bytes.empty())))
+  const bool nothing = members.empty() || (members.size() == 1 && members[0].bytes.empty());
+  unpacked.breaks_off = reader.breaks_off();
+  if (nothing && (unpacked.breaks_off || (!members.empty() && members[0].damaged)))
     return permanent("corrupt", "the archive breaks off");
-  return members;
+  return unpacked;
 }
 
 }  // namespace castiel::content::documents

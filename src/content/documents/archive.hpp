@@ -25,17 +25,23 @@ struct ArchiveLimits {
 struct ArchiveMember {
   std::string name;  // with '/'; never absolute, "." and ".." removed
   std::string bytes;
+  bool damaged = false;  // `bytes` is what came before the damage
+};
+
+struct UnpackedArchive {
+  std::vector<ArchiveMember> members;
+  bool breaks_off = false;  // nobody knows what else was in it
 };
 
 // What is in an archive, without the contents. Errors: corrupt, encrypted, too_large, unsupported.
 Result<std::vector<std::string>> list_archive(std::string_view bytes, const ArchiveLimits& limits = {});
 
 // The regular files whose names `wanted` accepts (all, without it), in the archive's order. An archive that
-// breaks off gives what came before; one that gives nothing is corrupt. A file that is only compressed is one
+// breaks off and gives nothing is corrupt. A file that is only compressed is one
 // member, named `name` without its last extension. Errors: corrupt, encrypted, too_large (members, a member's
 // size), bomb (ratio, total), unsupported.
-Result<std::vector<ArchiveMember>> unpack_archive(std::string_view bytes, std::string_view name = {},
-                                                  const ArchiveLimits& limits = {},
-                                                  const std::function<bool(std::string_view)>& wanted = {});
+Result<UnpackedArchive> unpack_archive(std::string_view bytes, std::string_view name = {},
+                                       const ArchiveLimits& limits = {},
+                                       const std::function<bool(std::string_view)>& wanted = {});
 
 }  // namespace castiel::content::documents

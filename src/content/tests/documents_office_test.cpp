@@ -239,10 +239,10 @@ TEST(Archives, unpack_within_limits) {
   for (const bool tar : {false, true}) {
     const auto unpacked = unpack_archive(packed(members, tar));
     ASSERT_TRUE(unpacked.has_value());
-    ASSERT_EQ(unpacked->size(), 2u);
-    EXPECT_EQ((*unpacked)[0].name, "a/b.txt");
-    EXPECT_EQ((*unpacked)[1].name, "c.txt");
-    EXPECT_EQ((*unpacked)[1].bytes, "two");
+    ASSERT_EQ(unpacked->members.size(), 2u);
+    EXPECT_EQ(unpacked->members[0].name, "a/b.txt");
+    EXPECT_EQ(unpacked->members[1].name, "c.txt");
+    EXPECT_EQ(unpacked->members[1].bytes, "two");
   }
   ArchiveLimits limits;
   limits.max_members = 1;

@@ -33,7 +33,7 @@ TEST(Sentences, end_at_marks_lines_and_items_but_not_at_abbreviations) {
   std::vector<std::string> found;
   for (const auto& span : sentences(text)) found.emplace_back(slice(text, span));
   EXPECT_EQ(found, (std::vector<std::string>{"Dr. Smith agreed at 3 p.m. yesterday.", "Shall we go on?",
-                                             "Yes!", "To do:", "- call Bob", "- send offer"}));
+                                             "Yes!", "To do:", "call Bob", "send offer"}));
 }
 
 TEST(Language, is_told_for_long_enough_texts) {

@@ -247,6 +247,8 @@ TEST(NameKey, is_one_for_all_spellings) {
   EXPECT_EQ(company_key("Acme, Inc."), "acme");
   EXPECT_EQ(company_key("The Acme GmbH & Co. KG"), "acme");
   EXPECT_EQ(company_key("Acme S.A."), "acme");
+  EXPECT_EQ(company_key("Acme Bryggerier A/S"), "acmebryggerier");
+  EXPECT_EQ(company_key("Acme s. r. o."), "acme");
   EXPECT_EQ(company_key("Co"), "co");
 }
 

@@ -73,9 +73,23 @@ bool ends_sentence(std::string_view text, std::size_t mark, std::size_t after) {
   return true;
 }
 
+// The sign an item of a list opens with, and the space behind it: no part of what it says.
+std::size_t bullet_bytes(std::string_view sentence) {
+  constexpr std::string_view kSigns[] = {
+      "-", "*", "+", "\xE2\x80\xA2", "\xE2\x80\x93", "\xE2\x80\x94", "[ ]", "[x]", "\xC2\xB7"};
+  for (const auto sign : kSigns) {
+    if (!sentence.starts_with(sign)) continue;
+    std::size_t end = sign.size();
+    while (end < sentence.size() && is_space(sentence[end])) ++end;
+    if (end > sign.size() && end < sentence.size()) return end;
+  }
+  return 0;
+}
+
 void push(std::vector<Range>& out, std::string_view text, std::size_t start, std::size_t end) {
   while (start < end && is_space(text[start])) ++start;
   while (end > start && is_space(text[end - 1])) --end;
+  start += bullet_bytes(text.substr(start, end - start));
   if (start < end) out.push_back({start, end});
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/digest.hpp"
 #include "intelligence/impl/days.hpp"
 
 namespace castiel::intelligence::impl {
@@ -16,7 +15,7 @@ std::optional<Timestamp> opened_at(const Deal& deal) {
 }
 
 double phase(const Deal& deal) {
-  return static_cast<double>(stable_hash(deal.id.view()) >> 11) * 0x1.0p-53;
+  return static_cast<double>(sampling_hash(deal) >> 11) * 0x1.0p-53;
 }
 
 Landmark landmark_of(const DealView& view, const TenantFacts& facts) {
@@ -40,7 +39,7 @@ ClosedDeals closed_deals(std::span<const Deal> deals, Timestamp as_of, Timestamp
   for (const Deal& deal : deals) {
     const auto at = closed_at(deal);
     if (!at || *at > as_of || deal.recorded_at > known_at) continue;
-    entries.push_back({*at, stable_hash(deal.id.view()), &deal});
+    entries.push_back({*at, sampling_hash(deal), &deal});
     ++closed.total;
     closed.won += deal.status == Status::won;
   }

@@ -16,7 +16,7 @@ struct ClosedDeals {
   int total = 0, won = 0;          // before sampling
 };
 
-// What was closed at `as_of` and known at `known_at`. The sample is by hash of the id: the same every time.
+// What was closed at `as_of` and known at `known_at`. The sample is by sampling_hash: the same every time.
 ClosedDeals closed_deals(std::span<const Deal> deals, Timestamp as_of, Timestamp known_at, int max_deals);
 
 // Instants spread evenly over the time a deal was open, shifted by a phase of its own: a quarter of the

@@ -48,7 +48,7 @@ class Maker {
   Deal make(int index, Date last, double& truth) {
     Deal deal;
     deal.id = ShardId(fmt::format("deal-{}-{:05}", options_.seed, index));
-    deal.external_id = fmt::format("D{:05}", index);
+    deal.external_id = fmt::format("D{}-{:05}", options_.seed, index);
     deal.integration = "world";
     deal.name = fmt::format("Deal {}", index);
     deal.currency = "EUR";

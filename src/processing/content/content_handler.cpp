@@ -134,6 +134,7 @@ Result<> ContentPlan::place(std::size_t page, const json::object& record, Unders
   candidate.deleted = understood.deleted;
   candidate.force = force;
   candidate.identity = understood.identity;
+  candidate.revision = understood.revision;
   CASTIEL_ASSIGN(const auto placed,
                  result.shards.place(context.reader, known_, std::move(candidate), *parts_->ids,
                                      parts_->clock->now(), event.correlation));

@@ -43,6 +43,7 @@ struct Understood {
   std::optional<Timestamp> said_at;  // when the words of its tasks were said, where that is not `version`
   bool deleted = false;
   std::vector<std::string_view> identity;                    // see Candidate
+  std::string_view revision;                                 // see Candidate
   std::vector<std::pair<std::string, std::string>> aliases;  // kind and key
   std::vector<TaskSeed> tasks;
   std::vector<json::object> documents;                        // records of integration.document.detected

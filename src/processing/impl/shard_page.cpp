@@ -51,6 +51,13 @@ bool agree(std::string_view a, std::string_view b, std::span<const std::string_v
   });
 }
 
+// Above 0: `a` is the later one.
+std::int64_t later_by(std::string_view a, std::string_view b, std::string_view revision) {
+  const auto left = parse_json(a), right = parse_json(b);
+  if (!left || !right || !left->is_object() || !right->is_object()) return 0;
+  return int_or(left->get_object(), revision, 0) - int_or(right->get_object(), revision, 0);
+}
+
 std::string where(const model::Shard& shard) {
   const auto origin = parse_json(shard.origin);
   if (!origin || !origin->is_object()) return "an earlier record";
@@ -84,16 +91,24 @@ Result<ShardPage::Placed> ShardPage::place(const storage::Reader& reader, KnownS
   CASTIEL_ASSIGN(KnownShards::Known * before, known.find(reader, key));
   const bool same_content = before != nullptr && before->head.content_hash == candidate.content_hash &&
                             before->head.deleted == candidate.deleted;
-  if (before != nullptr &&
-      (same_content || (!candidate.force && candidate.source_version < before->head.source_version))) {
-    ++unchanged_;
-    return Placed{Effect::unchanged, before->head.id, {}};
-  }
-  if (before != nullptr && !before->shard) {
+  const bool may_matter = before != nullptr && !same_content &&
+                          (candidate.force || !candidate.revision.empty() ||
+                           candidate.source_version >= before->head.source_version);
+  if (may_matter && !before->shard) {
     CASTIEL_ASSIGN(before->shard, reader.shard(key));
     if (!before->shard) return conditional("version_conflict", "the shard went away meanwhile");
   }
-  if (before != nullptr && !candidate.force && candidate.source_version == before->head.source_version) {
+  std::int64_t later = 0;
+  if (before != nullptr && !same_content && !candidate.force) {
+    if (!candidate.revision.empty())
+      later = later_by(candidate.data, before->shard->data, candidate.revision);
+    if (later == 0) later = (candidate.source_version - before->head.source_version).count();
+  }
+  if (before != nullptr && (same_content || later < 0)) {
+    ++unchanged_;
+    return Placed{Effect::unchanged, before->head.id, {}};
+  }
+  if (before != nullptr && !candidate.force && later == 0) {
     // The same version with other content: read in another way it is the same record, and so is a copy;
     // otherwise the source contradicts itself, and neither may silently win.
     if (before->shard->source == candidate.source ||

@@ -31,6 +31,9 @@ struct Candidate {
   // Copies of one thing that reach us in different dress (a mail in two mailboxes): as long as these members
   // of `data` agree, another content in the same version changes nothing. Empty: it is a collision.
   std::vector<std::string_view> identity;
+  // A member of `data`, a number: of two contents the one with the higher number is the later one, whatever
+  // their versions. Empty: there is none.
+  std::string_view revision;
 };
 
 // What is stored of the keys of a batch, or will be once the records before are.

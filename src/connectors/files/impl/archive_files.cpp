@@ -53,7 +53,8 @@ Result<std::shared_ptr<const std::string>> ArchiveFileSystem::member(const std::
   CASTIEL_ASSIGN(const auto inside, contents(path.substr(0, at)));
   const auto it = inside->find(path.substr(at + kInside.size()));
   if (it == inside->end()) return permanent("unreadable", "'" + path + "' is not in the archive");
-  return it->second;
+  if (it->second.damaged) return permanent("corrupt", "'" + path + "' is damaged inside the archive");
+  return it->second.bytes;
 }
 
 Result<std::shared_ptr<const ArchiveFileSystem::Contents>> ArchiveFileSystem::contents(
@@ -97,11 +98,15 @@ Result<std::shared_ptr<const ArchiveFileSystem::Contents>> ArchiveFileSystem::co
   request.bytes = *bytes;
   CASTIEL_ASSIGN(auto extracted, extractor_->extract(request, Deadline::after(*clock_, kExtraction)));
   auto inside = std::make_shared<Contents>();
-  for (auto& part : extracted.parts) {
+  const auto* files = get_array(extracted.structure, "files");
+  for (std::size_t i = 0; i < extracted.parts.size(); ++i) {
+    auto& part = extracted.parts[i];
+    const bool damaged =
+        files != nullptr && i < files->size() && bool_or((*files)[i].get_object(), "damaged", false);
     // Two members of one name are two files.
     std::string name = part.name;
     for (int n = 2; inside->contains(name); ++n) name = fmt::format("{} ({})", part.name, n);
-    (*inside)[name] = std::make_shared<const std::string>(std::move(part.bytes));
+    (*inside)[name] = {std::make_shared<const std::string>(std::move(part.bytes)), damaged};
   }
   std::lock_guard lock(mutex_);
   std::erase_if(opened_, [&](const Opened& o) { return o.path == path; });
@@ -134,7 +139,7 @@ Result<std::vector<std::string>> ArchiveFileSystem::list(const std::string& path
   }
   CASTIEL_ASSIGN(const auto inside, contents(path));
   std::vector<std::string> paths;
-  for (const auto& [name, bytes] : *inside) paths.push_back(path + std::string(kInside) + name);
+  for (const auto& [name, member] : *inside) paths.push_back(path + std::string(kInside) + name);
   return paths;
 }
 

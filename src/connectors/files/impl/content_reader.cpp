@@ -295,6 +295,12 @@ Result<std::optional<ContentPage>> ContentReader::State::list_page(std::size_t m
     }
   }
   ContentPage page;
+  if (const auto* warnings = get_array(structure, "warnings"); warnings != nullptr && at.records == 0) {
+    for (const auto& warning : *warnings) {
+      if (warning.is_string())
+        page.problems.push_back({file.path, 0, "partly_understood", std::string(warning.get_string()), {}, false});
+    }
+  }
   std::size_t bytes_in_page = 0;
   std::size_t index = static_cast<std::size_t>(at.records);
   for (; index < total && page.records.size() < max_records && bytes_in_page < max_bytes; ++index) {
@@ -306,12 +312,6 @@ Result<std::optional<ContentPage>> ContentReader::State::list_page(std::size_t m
       record["source"] = source;
     } else {
       record = event_record(item, string_or(structure, "method"));
-      if (string_or(record, "key").empty()) {
-        page.problems.push_back({file.path, 0, "missing_id",
-                                 fmt::format("calendar entry {} has no UID", index + 1),
-                                 json::serialize(item), true});
-        continue;
-      }
       record["source"] = source;
     }
     bytes_in_page += json::serialize(record).size();

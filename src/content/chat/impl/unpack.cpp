@@ -48,10 +48,9 @@ Result<std::vector<UnpackedFile>> unpack(std::string_view zip_bytes) {
     archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) break;
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
-      if (files.empty()) return permanent("corrupt", "the zip of the export is damaged");
-      break;
-    }
+    // What would be missing of it, nobody could tell.
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+      return permanent("corrupt", "the zip of the export is damaged or breaks off; fetch it again");
     if (++members > kMaxMembers)
       return permanent("too_large", fmt::format("an export of more than {} files", kMaxMembers));
     if (archive_entry_is_encrypted(entry) != 0)

@@ -21,9 +21,9 @@ std::string lowered(std::string_view text) {
 Result<Package> Package::open(std::string_view bytes) {
   ArchiveLimits limits;
   limits.max_total_bytes = 192u << 20;
-  CASTIEL_ASSIGN(auto members, unpack_archive(bytes, {}, limits));
+  CASTIEL_ASSIGN(auto unpacked, unpack_archive(bytes, {}, limits));
   Package package;
-  for (auto& member : members) {
+  for (auto& member : unpacked.members) {
     package.by_lower_.emplace(lowered(member.name), member.name);
     package.parts_.emplace(std::move(member.name), std::move(member.bytes));
   }
