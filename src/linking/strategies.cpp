@@ -277,6 +277,13 @@ Result<> Finder::participant(const Person& person, std::span<const ShardId> owne
   std::set<ShardId> contacts;
   for (const auto& alias : aliases) contacts.insert(alias.shard);
   if (by_name && contacts.size() != 1) return {};
+  // Several sources may know the person; the roles in all of them count together.
+  std::vector<const Deal*> roles, of_accounts;
+  const auto add_new = [](std::vector<const Deal*>& to, const std::vector<const Deal*>& more) {
+    std::ranges::copy_if(more, std::back_inserter(to),
+                         [&](const Deal* d) { return std::ranges::find(to, d) == to.end(); });
+  };
+  std::string account_name;
   for (const auto& contact : contacts) {
     add({contact, std::string(type::kContact), std::string(strategy::kParticipant), by_name ? 85.0 : 90.0,
          fmt::format("{} takes part", who), evidence, false});
@@ -285,17 +292,18 @@ Result<> Finder::participant(const Person& person, std::span<const ShardId> owne
     for (const auto& r : relations) {
       if (r.role == "account" && r.to) account = *r.to;
     }
-    if (!account.empty()) {
-      add({account, std::string(type::kAccount), std::string(strategy::kParticipant), by_name ? 85.0 : 90.0,
-           fmt::format("{} is a contact of {}", who, directory_->account_name(account)), evidence, false});
-    }
-    const auto roles = active(directory_->deals_of_contact(contact));
-    if (!roles.empty()) {
-      split(roles, owners, by_name ? 85 : 90, fmt::format("{} has a role", who), evidence);
-    } else if (const auto deals = active(directory_->deals_of_account(account)); !deals.empty()) {
-      split(deals, owners, by_name ? 80 : 85,
-            fmt::format("{} is a contact of {}", who, directory_->account_name(account)), evidence);
-    }
+    add_new(roles, active(directory_->deals_of_contact(contact)));
+    if (account.empty()) continue;
+    account_name = directory_->account_name(account);
+    add({account, std::string(type::kAccount), std::string(strategy::kParticipant), by_name ? 85.0 : 90.0,
+         fmt::format("{} is a contact of {}", who, account_name), evidence, false});
+    add_new(of_accounts, active(directory_->deals_of_account(account)));
+  }
+  if (!roles.empty()) {
+    split(roles, owners, by_name ? 85 : 90, fmt::format("{} has a role", who), evidence);
+  } else if (!of_accounts.empty()) {
+    split(of_accounts, owners, by_name ? 80 : 85, fmt::format("{} is a contact of {}", who, account_name),
+          evidence);
   }
   if (!contacts.empty() || by_name) return {};
   const auto domain = tenancy::mail_domain_of(person.email);

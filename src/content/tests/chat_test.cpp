@@ -57,7 +57,7 @@ TEST(SlackExport, files_become_one_structure) {
   ASSERT_EQ(get_array(*result, "messages")->size(), 4u);
   const auto& first = message(*result, 0);
   EXPECT_EQ(string_or(first, "text"), "Hi @Bo Ek, see #general & the plan (https://acme.example/x)");
-  EXPECT_EQ(string_or(first, "userName"), "Ann");
+  EXPECT_EQ(string_or(first, "userName"), "Ann Lee");
   EXPECT_EQ(string_or(first, "email"), "ann@acme.example");
   EXPECT_EQ(string_or(first, "channel"), "C1");
   EXPECT_EQ(string_or(first, "sentAt"), "2024-01-02T09:00:00.000100Z");

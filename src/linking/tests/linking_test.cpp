@@ -241,6 +241,51 @@ TEST_F(LinkingTest, several_open_deals_are_suggested_or_left_until_the_text_tell
   EXPECT_EQ(link("email/m2", "opportunity/006000000B1")->status, "suggested");
 }
 
+// COMM-2: what a channel is for, by what people call the customer.
+TEST_F(LinkingTest, a_customers_channel_links_to_its_deal) {
+  record("account", "a9", {{"name", "Nordkai Terminal GmbH"}, {"domain", "nordkai-terminal.test"}});
+  deal("006000000N1", "Crane gearboxes", "a9", "9000");
+  const auto message = [&](const std::string& id, const std::string& channel, const std::string& text) {
+    record("message", id,
+           {{"messageId", id},
+            {"from", {{"email", "kim@example.test"}, {"name", "Kim"}}},
+            {"bodyPlainText", text},
+            {"channel", {{"id", channel}, {"name", channel}, {"type", "channel"}}},
+            {"sentAt", "2026-05-04T10:00:00Z"}},
+           {}, {}, event::kMessageProcessed);
+  };
+  message("m1", "deal-nordkai", "They want it in June.");
+  message("m2", "customer-nordkai", "They want it in June.");
+  message("m3", "general", "Who speaks to Nordkai this week?");
+  message("m4", "general", "The terminal is down again.");
+  settle();
+  EXPECT_EQ(said("message/m1", "opportunity/006000000N1"), "explicit attached");
+  EXPECT_EQ(said("message/m1", "account/a9"), "explicit attached");
+  EXPECT_EQ(said("message/m2", "account/a9"), "explicit attached");
+  EXPECT_EQ(said("message/m2", "opportunity/006000000N1"), "content suggested");
+  EXPECT_EQ(said("message/m3", "opportunity/006000000N1"), "content suggested");
+  EXPECT_EQ(said("message/m4", "account/a9"), "none");
+}
+
+// One person, known to two sources with a deal in each: neither deal is the only one.
+TEST_F(LinkingTest, roles_of_one_person_in_several_sources_count_together) {
+  record("account", "a9", {{"name", "Nordkai Terminal GmbH"}});
+  for (const std::string n : {"1", "2"}) {
+    record("contact", "c9" + n, {{"name", "Zoe Lund"}}, {{"account", "account", "a9"}},
+           {{"contact:email", "zoe@nordkai.test"}});
+    record("opportunity", "006000000N" + n,
+           {{"name", "Cranes " + n},
+            {"status", "open"},
+            {"createdDate", "2026-03-01"},
+            {"closeDate", "2026-12-30"}},
+           {{"account", "account", "a9"}, {"contact", "contact", "c9" + n}});
+  }
+  mail("m1", "zoe@nordkai.test", {"someone@example.test"}, "Your offer", "When can we talk?");
+  settle();
+  EXPECT_EQ(said("email/m1", "opportunity/006000000N1"), "participant suggested");
+  EXPECT_EQ(said("email/m1", "opportunity/006000000N2"), "participant suggested");
+}
+
 TEST_F(LinkingTest, explicit_references_are_attached_at_100) {
   mail("m1", "x@else.test", {"kim@example.test"}, "See",
        "It is at https://crm.test/o/006000000B1/view today");

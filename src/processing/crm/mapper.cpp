@@ -215,7 +215,9 @@ Result<std::optional<std::string>> Mapper::Impl::convert(const model::Field& fie
     case FieldKind::money: {
       CASTIEL_ASSIGN(const auto amount, content::parse_amount(text, mapping.numbers));
       if (currency.empty() && !amount.currency.empty()) currency = amount.currency;
-      return Json(quoted(amount.value.str()));
+      // 240000, 240000.0 and 240000.00 are one amount, whoever writes it.
+      const auto whole = amount.value.rounded(0);
+      return Json(quoted((whole == amount.value ? whole : amount.value).str()));
     }
     case FieldKind::decimal: {
       CASTIEL_ASSIGN(const auto number, content::parse_number(text, mapping.numbers));

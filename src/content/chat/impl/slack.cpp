@@ -149,7 +149,10 @@ void add_message(const json::object& message, std::string_view channel, Workspac
   for (auto& one : plain.mentions)
     mentions.push_back(json::object{{"id", std::move(one.id)}, {"name", std::move(one.name)}});
   const auto known = workspace.users.find(user_id);
-  std::string name = known == workspace.users.end() ? string_or(message, "username") : known->second.shown();
+  // Who wrote is told by the name the world knows, "@ann" only in texts.
+  std::string name = known == workspace.users.end()    ? string_or(message, "username")
+                     : known->second.real_name.empty() ? known->second.shown()
+                                                       : known->second.real_name;
   if (name.empty()) {
     if (const auto* profile = get_object(message, "bot_profile")) name = string_or(*profile, "name");
   }
