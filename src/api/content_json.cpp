@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 
 #include "base/utf8.hpp"
 #include "linking/content.hpp"
@@ -19,6 +20,7 @@ constexpr std::size_t kMaxPeopleShown = 50;
 constexpr std::size_t kTextAround = 500;   // bytes before the evidence of a link
 constexpr std::size_t kTextShown = 1'500;  // bytes of text of a link's source
 constexpr std::size_t kMessageShown = 4'000;
+constexpr std::size_t kMaxThreadCounted = 500;  // messages of a thread
 
 json::value or_null(std::string_view text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
@@ -258,8 +260,70 @@ Result<json::value> link_target(const storage::Reader& reader, const storage::Li
                      {"name", shard ? or_null(show(*shard, data_of(*shard)).title) : json::value(nullptr)}};
 }
 
+namespace {
+
+// The contact with the person's address, of the shard's own source if several sources have one.
+Result<> add_contact_id(const storage::Reader& reader, const model::Shard& shard, json::value& person,
+                        std::map<std::string, json::value>& known) {
+  auto* object = person.if_object();
+  if (object == nullptr) return {};
+  std::string email = string_or(*object, "email");
+  for (char& c : email) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  auto [it, fresh] = known.try_emplace(email, nullptr);
+  if (fresh && !email.empty()) {
+    CASTIEL_ASSIGN(const auto aliases, reader.aliases("contact:email", email));
+    const auto own = std::ranges::find(aliases, shard.key.integration, &storage::Alias::integration);
+    if (!aliases.empty()) it->second = (own == aliases.end() ? aliases.front() : *own).shard.str();
+  }
+  (*object)["contactId"] = it->second;
+  return {};
+}
+
+// How many messages of the thread answer this one.
+Result<> add_reply_count(const storage::Reader& reader, const model::Shard& shard, json::object& data) {
+  auto* metadata = data.if_contains("metadata");
+  const auto thread = string_or(data, "threadId"), id = string_or(data, "messageId");
+  if (metadata == nullptr || !metadata->is_object() || metadata->get_object().contains("replyCount"))
+    return {};
+  std::int64_t replies = 0;
+  if (!thread.empty() && !id.empty()) {
+    CASTIEL_ASSIGN(const auto members,
+                   reader.shards_with({std::string(linking::footprint::kThread), thread}, kMaxThreadCounted));
+    for (const auto& member : members) {
+      if (member == shard.id) continue;
+      CASTIEL_ASSIGN(const auto other, reader.shard(member));
+      if (!other || other->deleted_at) continue;
+      CASTIEL_ASSIGN(const auto parsed, parse_json(other->data));
+      if (const auto* object = parsed.if_object();
+          object != nullptr && string_or(*object, "parentMessageId") == id)
+        ++replies;
+    }
+  }
+  metadata->get_object()["replyCount"] = replies;
+  return {};
+}
+
+Result<> add_people(const storage::Reader& reader, const model::Shard& shard, json::object& data) {
+  std::map<std::string, json::value> known;
+  for (const char* member : {"from", "to", "cc", "bcc", "participants", "attendees", "organizer"}) {
+    auto* value = data.if_contains(member);
+    if (value == nullptr) continue;
+    if (auto* list = value->if_array()) {
+      for (auto& person : *list) CASTIEL_TRY(add_contact_id(reader, shard, person, known));
+    } else {
+      CASTIEL_TRY(add_contact_id(reader, shard, *value, known));
+    }
+  }
+  return shard.key.type == type::kEmail ? add_reply_count(reader, shard, data) : Result<>();
+}
+
+}  // namespace
+
 Result<> add_linked_ids(const storage::Reader& reader, const model::Shard& shard, json::object& data) {
   if (!linking::is_content_type(shard.key.type)) return {};
+  CASTIEL_TRY(add_people(reader, shard, data));
   storage::LinkQuery query;
   query.from = shard.id;
   query.status = "attached";

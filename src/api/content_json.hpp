@@ -44,7 +44,8 @@ Result<json::value> link_source(const storage::Reader& reader, const storage::Li
 Result<json::value> link_target(const storage::Reader& reader, const storage::Link& link);
 
 // Puts the ids of what the content is attached to into `data`: linkedOpportunities, linkedAccounts,
-// linkedContacts; and makes attachments' documentId the id of the shard (null where there is none).
+// linkedContacts; the contactId of each person (null where there is none); how many mails answer a mail; and
+// makes attachments' documentId the id of the shard (null where there is none).
 Result<> add_linked_ids(const storage::Reader& reader, const model::Shard& shard, json::object& data);
 // [{…link_brief, "to": {"id","type","name"}}], attached ones first.
 Result<json::array> links_of(const storage::Reader& reader, const ShardId& shard);

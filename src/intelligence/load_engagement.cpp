@@ -80,7 +80,9 @@ class EngagementLoader {
       for (;;) {
         CASTIEL_ASSIGN(const auto page, reader_.links(query));
         for (const auto& link : page) {
-          if (!is_read(link.from_type) || (!sure && link.confidence < kMinSuggested)) continue;
+          // One of theirs wrote, if perhaps about another deal of theirs: not silence.
+          const bool may_excuse = link.strategy == "participant" || link.confidence >= kMinSuggested;
+          if (!is_read(link.from_type) || (!sure && !may_excuse)) continue;
           // Ids are ordered by time: later pages bring newer links.
           auto& list = links_[link.to.str()];
           if (list.size() >= 2 * kMaxLinksOfDeal)

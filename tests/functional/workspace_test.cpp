@@ -20,7 +20,7 @@ class Workspace : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempFolder;
-    const std::string data = (folder_->path() / "data").string();
+    const std::string data = Workspace::data();
     const auto imported = castiel(
         {"import", CASTIEL_SOURCE_DIR "/examples/workspace", "--tenant", "demo", "--data", data, "--json"},
         {}, 300s);
@@ -37,6 +37,7 @@ class Workspace : public testing::Test {
     }
   }
   static void TearDownTestSuite() { delete folder_; }
+  static std::string data() { return (folder_->path() / "data").string(); }
 
   static const json::object& deal(std::string_view begins) {
     static const json::object none;
@@ -153,6 +154,55 @@ TEST_F(Workspace, a_healthy_deal_with_four_people_and_its_signature_planned) {
 TEST_F(Workspace, an_objection_to_the_price_before_the_amount_was_cut) {
   expect("Vestergaard – bottling", "price_objection", "meeting", "too expensive");
   EXPECT_NE(factor("Vestergaard – bottling", "amount_cut"), nullptr);
+}
+
+TEST_F(Workspace, a_smaller_promise_is_still_open) {
+  expect("Vestergaard - Meter", "overdue_promise", "email", "sizing for the steam and CO2 meters");
+}
+
+// LINK-2: the sender has a part in both deals, and nothing else tells which is meant.
+TEST_F(Workspace, a_message_that_could_belong_to_either_deal_is_not_guessed) {
+  std::set<std::string> deals;
+  for (const auto& link :
+       castiel({"links", "list", "--tenant", "demo", "--data", data(), "--json"}).lines()) {
+    if (text(link, "sourceName") != "Your offer" || text(link, "targetType") != "opportunity") continue;
+    EXPECT_EQ(text(link, "status"), "suggested") << json::serialize(link);
+    deals.insert(text(link, "targetId"));
+  }
+  EXPECT_EQ(deals, (std::set<std::string>{text(deal("Vestergaard – bottling"), "id"),
+                                          text(deal("Vestergaard - Meter"), "id")}));
+}
+
+TEST_F(Workspace, somebody_new_at_the_customer_is_among_the_deals_people) {
+  const auto people =
+      castiel({"people", text(deal("Haut-Jura"), "id"), "--tenant", "demo", "--data", data(), "--json"})
+          .last();
+  for (const auto& item : people.at("items").get_array()) {
+    const auto& person = item.get_object();
+    if (text(person, "name") != "Mathilde Jacquet") continue;
+    EXPECT_EQ(text(person, "side"), "customer");
+    EXPECT_TRUE(person.at("contactId").is_null()) << "the CRM does not know her";
+    return;
+  }
+  ADD_FAILURE() << json::serialize(people);
+}
+
+// COMM-6
+TEST_F(Workspace, people_of_a_mail_are_the_contacts_they_are) {
+  std::size_t seen = 0;
+  for (const auto& [id, shard] : shards_) {
+    if (text(shard, "externalId") != "202609081530.ves1@tarnbeck.example") continue;
+    ++seen;
+    const auto& mail = shard.at("data").get_object();
+    EXPECT_TRUE(mail.at("from").get_object().at("contactId").is_null());
+    for (const auto& to : mail.at("to").get_array()) {
+      const auto contact = shards_.find(text(to.get_object(), "contactId"));
+      ASSERT_NE(contact, shards_.end()) << json::serialize(to);
+      EXPECT_EQ(text(contact->second, "data.email"), text(to.get_object(), "email"));
+    }
+    EXPECT_GE(number(mail, "metadata.replyCount"), 0);
+  }
+  EXPECT_EQ(seen, 1u);
 }
 
 TEST_F(Workspace, scores_each_deal_once_at_the_end_of_an_import) {
