@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
   app::add_schemas(cli);
   app::add_inspect(cli);
   app::add_doctor(cli);
+  app::add_bench(cli);
 
   try {
     cli_app.parse(argc, argv);

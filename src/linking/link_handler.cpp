@@ -504,6 +504,9 @@ Result<std::unique_ptr<messaging::Plan>> LinkHandler::prepare(const storage::Rea
   }
 
   CASTIEL_ASSIGN(auto directory, directories_.open(reader));
+  // As long as all content was linked with this directory, no record of it says anything new.
+  CASTIEL_ASSIGN(const bool stale, reader.any_footprint_besides({std::string(footprint::kLinkedWith),
+                                                                 std::to_string(directory->version())}));
   auto plan = std::make_unique<LinkPlan>(std::move(directory), *ids_);
   Relink relink(reader, *plan);
   for (const Incoming& in : batch) {
@@ -519,7 +522,7 @@ Result<std::unique_ptr<messaging::Plan>> LinkHandler::prepare(const storage::Rea
         if (!record->contains("decidedBy")) continue;
         CASTIEL_TRY(plan->add(reader, ShardId(string_or(*record, "sourceId")), in.event, false));
         CASTIEL_TRY(plan->add_around(reader, ShardId(string_or(*record, "sourceId")), in.event));
-      } else if (is_of_directory(string_or(*record, "type"))) {
+      } else if (stale && is_of_directory(string_or(*record, "type"))) {
         CASTIEL_TRY(relink.for_record(in.event, ShardId(string_or(*record, "id"))));
       }
     }

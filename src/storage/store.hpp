@@ -104,6 +104,8 @@ class Reader {
   // Content shards with this key, in id order.
   virtual Result<std::vector<ShardId>> shards_with(const Footprint& footprint, std::size_t limit) const = 0;
   virtual Result<std::vector<Footprint>> footprints(const ShardId& shard) const = 0;
+  // Whether some content shard has another key of this kind.
+  virtual Result<bool> any_footprint_besides(const Footprint& footprint) const = 0;
   // Only texts of this tenant are looked at, and only they count in the scores. Words match whatever their
   // case, accents and (English) endings. No text of a term is ever syntax.
   virtual Result<SearchAnswer> search(const SearchQuery& query) const = 0;

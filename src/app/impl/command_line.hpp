@@ -59,5 +59,6 @@ void add_tenants(Cli& cli);
 void add_schemas(Cli& cli);
 void add_inspect(Cli& cli);
 void add_doctor(Cli& cli);
+void add_bench(Cli& cli);
 
 }  // namespace castiel::app

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "content/text/text.hpp"
 
 namespace castiel::content::text {
@@ -34,6 +36,19 @@ TEST(Sentences, end_at_marks_lines_and_items_but_not_at_abbreviations) {
   for (const auto& span : sentences(text)) found.emplace_back(slice(text, span));
   EXPECT_EQ(found, (std::vector<std::string>{"Dr. Smith agreed at 3 p.m. yesterday.", "Shall we go on?",
                                              "Yes!", "To do:", "call Bob", "send offer"}));
+}
+
+TEST(KeyPhrases, are_no_small_words_of_their_language) {
+  const auto phrases = key_phrases(
+      "Die Zentrifugenüberwachung und die Montage der Sensoren beginnen im Dezember. Für die "
+      "Zentrifugenüberwachung "
+      "und den Probebetrieb werden die Sensoren und das Gateway von uns geliefert, und der Probebetrieb "
+      "endet im März.");
+  ASSERT_FALSE(phrases.empty());
+  EXPECT_NE(std::ranges::find(phrases, "Zentrifugenüberwachung"), phrases.end());
+  for (const auto& phrase : phrases) {
+    for (const char* small : {"und", "die", "im", "der"}) EXPECT_NE(phrase, small);
+  }
 }
 
 TEST(Language, is_told_for_long_enough_texts) {

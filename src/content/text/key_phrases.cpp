@@ -5,57 +5,11 @@
 
 #include "content/text/impl/source.hpp"
 #include "content/text/impl/stopwords.hpp"
+#include "content/text/text.hpp"
 
 namespace castiel::content::text {
 namespace impl {
 namespace {
-
-constexpr std::string_view kStopWords =
-    " a about above according across actually after afterwards again against ago all almost alone along "
-    "already also although "
-    "always am among amongst an and another any anybody anyone anything anyway are aren't around as ask "
-    "asked asks at available away "
-    "back based be became because become becomes been before began begin behind being believe believes below "
-    "best better between "
-    "both bring but by call called came can can't cannot cases come comes could couldn't day days dear did "
-    "didn't different do "
-    "does doesn't doing don't done down due during each either else enough especially etc even ever every "
-    "everybody everyone "
-    "everything example expected far few find first five for former found four from further gave get gets "
-    "getting give given "
-    "gives go goes going gone good got great had hadn't happen hard has hasn't have haven't having he he'd "
-    "he'll he's hello help her "
-    "here herself hi high him himself his how however i i'd i'll i'm i've if immediately in including indeed "
-    "instead into is "
-    "isn't it it'd it'll it's its itself just keep kept kind know known knows large last lately later latter "
-    "least left less let "
-    "let's like likely little long look looking lot made mainly make makes making many may maybe me mean "
-    "means meanwhile might "
-    "more moreover most mostly mr mrs ms much must my myself namely near nearly necessary need needs neither "
-    "never nevertheless "
-    "new next nine no nobody none nor not nothing now obtained of off often oh ok okay old on once one ones "
-    "only onto or order other "
-    "others otherwise our ours ourselves out over own paper part particular particularly past people per "
-    "perhaps please plus "
-    "possible present presented presents probably proposed provide provided provides put quite rather re "
-    "really recent "
-    "recently regarding regards result results right said same saw say saying says second see seem seemed "
-    "seems seen set "
-    "seven several shall she she'd she'll she's should shouldn't show showed shown shows since six small so "
-    "some somebody "
-    "somehow someone something sometimes somewhat soon still studied such sure take taken takes tell ten "
-    "than thank thanks that "
-    "that's the their theirs them themselves then there there's thereby therefore these they they'd they'll "
-    "they're they've "
-    "thing things think this those though thought three through throughout thus time times to today together "
-    "told too took "
-    "toward towards tried try two under unless until up upon us use used useful uses using usually various "
-    "very via want wanted "
-    "wants was wasn't way ways we we'd we'll we're we've week weeks well went were weren't what whatever "
-    "when whenever where "
-    "whereas wherever whether which while who whole whom whose why will with within without won't word work "
-    "would wouldn't "
-    "year years yes yet you you'd you'll you're you've your yours yourself ";
 
 bool is_verb_like(std::string_view word) {
   return in_list(
@@ -98,23 +52,10 @@ constexpr std::size_t kMaxPhrases = 20'000;
 
 }  // namespace
 
-bool is_stop_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> words = [] {
-    std::unordered_set<std::string_view> made;
-    for (std::size_t at = 1; at < kStopWords.size();) {
-      const std::size_t end = kStopWords.find(' ', at);
-      made.insert(kStopWords.substr(at, end - at));
-      at = end + 1;
-    }
-    return made;
-  }();
-  return words.contains(word);
-}
-
 namespace {
 
 // Runs of words between stop words and punctuation.
-std::vector<Phrase> candidates(std::string_view text) {
+std::vector<Phrase> candidates(std::string_view text, std::string_view language) {
   std::unordered_map<std::string, std::size_t> known;
   std::vector<Phrase> phrases;
   std::vector<Range> run;
@@ -149,7 +90,8 @@ std::vector<Phrase> candidates(std::string_view text) {
     const std::string word = lower(text.substr(range.start, range.end - range.start));
     const bool number = std::ranges::all_of(
         word, [](char c) { return !is_alpha(c) && static_cast<unsigned char>(c) < 0x80; });
-    if (word.size() < 2 || word.size() > kLongestWord || number || is_stop_word(word) || is_verb_like(word)) {
+    if (word.size() < 2 || word.size() > kLongestWord || number || is_stop_word(word, language) ||
+        is_verb_like(word)) {
       flush();
       continue;
     }
@@ -166,7 +108,7 @@ std::vector<Phrase> candidates(std::string_view text) {
 std::vector<std::string> key_phrases(std::string_view text, std::size_t limit) {
   using namespace impl;
   const Source source(text);
-  auto phrases = candidates(source.text());
+  auto phrases = candidates(source.text(), language_of(text));
   // What is said often and early; two and three words say more than one, four are rarely a name of anything.
   constexpr std::array<double, 5> kByWords{0, 0.5, 1, 1, 0.6};
   for (auto& phrase : phrases) {

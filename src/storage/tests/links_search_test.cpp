@@ -156,6 +156,11 @@ TEST_F(LinksSearchTest, interactions_and_footprints_are_replaced_with_their_shar
   EXPECT_TRUE(read(acme)->shards_with({"person", "a@x.com"}, 10).value().empty());
   EXPECT_EQ(read(acme)->shards_with({"person", "b@x.com"}, 10).value().size(), 1u);
   EXPECT_TRUE(read(other)->shards_with({"person", "b@x.com"}, 10).value().empty());
+  EXPECT_FALSE(read(acme)->any_footprint_besides({"person", "b@x.com"}).value());
+  EXPECT_TRUE(read(acme)->any_footprint_besides({"person", "a@x.com"}).value());
+  EXPECT_TRUE(read(acme)->any_footprint_besides({"person", "c@x.com"}).value());
+  EXPECT_FALSE(read(acme)->any_footprint_besides({"domain", "x.com"}).value());
+  EXPECT_FALSE(read(other)->any_footprint_besides({"person", "a@x.com"}).value());
 }
 
 TEST_F(LinksSearchTest, the_directory_version_leaves_content_alone) {

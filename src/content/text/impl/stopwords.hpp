@@ -5,6 +5,8 @@
 
 namespace castiel::content::text::impl {
 
-bool is_stop_word(std::string_view word);  // lower case
+// `word` in lower case, `language` as language_of gives it; English ones are stop words in every language:
+// texts are mixed.
+bool is_stop_word(std::string_view word, std::string_view language);
 
 }  // namespace castiel::content::text::impl

@@ -499,6 +499,16 @@ class Queries : public Base {
         [](const Statement& row) { return ShardId(row.str(0)); });
   }
 
+  Result<bool> any_footprint_besides(const Footprint& f) const override {
+    // Two ranges of the key, each ended by its first row.
+    for (const auto* sql : {"SELECT 1 FROM footprint WHERE tenant=? AND kind=? AND key<? LIMIT 1",
+                            "SELECT 1 FROM footprint WHERE tenant=? AND kind=? AND key>? LIMIT 1"}) {
+      CASTIEL_ASSIGN(const auto found, first<bool>(query(db(), sql, t(), f.kind, f.key),
+                                                   [](const Statement&) { return true; }));
+      if (found) return true;
+    }
+    return false;
+  }
   Result<std::vector<Footprint>> footprints(const ShardId& shard) const override {
     return collect<Footprint>(
         query(db(), "SELECT kind, key FROM footprint WHERE tenant=? AND shard_id=?", t(), shard.str()),
