@@ -115,7 +115,7 @@ class Bench {
 };
 
 Result<json::object> measure(Program& program, const BenchArguments& arguments, const std::string& file) {
-  CASTIEL_ASSIGN(const auto tenant, parse_tenant_id("bench-" + program.ids().next()));
+  CASTIEL_ASSIGN(const auto tenant, parse_tenant_id(fmt::format("bench-{}", program.clock().now().micros)));
   Bench bench(program, tenant);
   for (std::int64_t first = 0; first < arguments.records; first += kRecordsOfFlow) {
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
