@@ -48,6 +48,7 @@ class SqliteStore final : public Store {
   Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant,
                                                                          Deadline deadline) override;
   Result<std::unique_ptr<OperatorView>> operator_view() override;
+  Outbox& outbox() override;
 
   // The rows of the embedded broker, which lives in this file.
   QueueRows& queue_rows();

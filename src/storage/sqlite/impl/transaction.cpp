@@ -5,6 +5,7 @@
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "model/entity.hpp"
+#include "storage/outbox.hpp"
 
 namespace castiel::storage {
 
@@ -53,6 +54,21 @@ std::vector<std::string> Routes::queues_for(const std::string& type) {
   return it->second;
 }
 
+Result<std::vector<Binding>> read_bindings(Connection& db) {
+  return collect<Binding>(query(db, "SELECT pattern, queue FROM binding"),
+                          [](const Statement& row) { return Binding{row.str(0), row.str(1)}; });
+}
+
+Result<> keep_bindings(Connection& db, Routes& routes, std::string_view queue,
+                       const std::vector<Binding>& bindings) {
+  CASTIEL_TRY(run(db, "DELETE FROM binding WHERE queue=?", queue));
+  for (const auto& b : bindings)
+    CASTIEL_TRY(run(db, "INSERT OR IGNORE INTO binding (pattern, queue) VALUES (?,?)", b.pattern, queue));
+  CASTIEL_ASSIGN(auto all, read_bindings(db));
+  routes.set(std::move(all));
+  return {};
+}
+
 namespace {
 // Alias kinds are "<shard type>:<what>".
 bool is_of_directory(std::string_view alias_kind) {
@@ -75,7 +91,7 @@ Result<> SqliteTransaction::commit() {
   }
   if (segment_) CASTIEL_TRY(keep_segment());
   finished_ = true;
-  return writer_->commit(std::move(lane_changes_));
+  return writer_->commit(std::move(lane_changes_), wrote_outbox_);
 }
 
 Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
@@ -294,14 +310,24 @@ Result<> SqliteTransaction::resolve_relation(const Relation& r) {
 
 Result<> SqliteTransaction::publish(std::string_view stage, const OutgoingMessage& m) {
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
-  if (publish_to_ == SqliteStore::PublishTo::outbox) {
-    return write(
-        "INSERT INTO outbox (tenant, part, message_id, type, correlation, records, at, body) VALUES "
-        "(?,?,?,?,?,?,?,?)",
-        t(), m.partition, m.id, m.type, m.correlation.str(), m.records, clock_->now(), m.body);
-  }
   const Timestamp now = clock_->now();
-  for (const auto& queue : routes_->queues_for(m.type)) CASTIEL_TRY(add_queued(queue, m, {}, now, {}));
+  const bool elsewhere = publish_to_ == SqliteStore::PublishTo::outbox;
+  if (elsewhere) CASTIEL_TRY(add_to_outbox({}, m, {}, now, {}));
+  for (const auto& queue : routes_->queues_for(m.type)) {
+    CASTIEL_TRY(elsewhere ? count(m.correlation, queue, "enqueued", 1) : add_queued(queue, m, {}, now, {}));
+  }
+  return {};
+}
+
+Result<> SqliteTransaction::add_to_outbox(std::string_view queue, const OutgoingMessage& m,
+                                          std::string_view record_key, Timestamp due,
+                                          std::string_view errors) {
+  CASTIEL_TRY(
+      write("INSERT INTO outbox (partition, tenant, part, message_id, type, correlation, records, queue, "
+            "record_key, errors, due, at, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            outbox_partition(tenant(), m.partition), t(), m.partition, m.id, m.type, m.correlation.str(),
+            m.records, queue, record_key, errors, due, clock_->now(), m.body));
+  wrote_outbox_ = true;
   return {};
 }
 
