@@ -25,6 +25,9 @@ namespace castiel::storage {
 inline constexpr int kOutboxPartitions = 8;
 int outbox_partition(const TenantId& tenant, int lane);
 
+// AMQP topic matching of a routing key: words by '.', '*' is one word, '#' any number.
+bool topic_matches(std::string_view pattern, std::string_view routing_key);
+
 struct OutboxLease {
   int partition = 0;
   std::int64_t fence = 0;  // grows with each change of hands
