@@ -12,7 +12,7 @@
 #include "base/settings.hpp"
 #include "connectors/files/file_system.hpp"
 #include "intelligence/deal_book.hpp"
-#include "messaging/embedded/embedded_broker.hpp"
+#include "messaging/broker.hpp"
 #include "messaging/worker_pool.hpp"
 #include "storage/data_folder.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
@@ -46,6 +46,7 @@ class Program {
   static Result<std::unique_ptr<Program>> open(Options options, const Clock& clock, Random& random);
   ~Program();
 
+  // And the relay, where the broker is another process.
   void start_workers();
   // Running steps finish; what is queued stays queued.
   void stop_workers();

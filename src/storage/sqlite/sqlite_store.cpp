@@ -139,6 +139,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Cl
   std::unique_ptr<SqliteStore> store(
       new SqliteStore(std::make_unique<Impl>(std::move(options), clock, std::move(connection))));
   CASTIEL_TRY(store->impl_->outbox.load());
+  CASTIEL_TRY(store->impl_->outbox.adopt(store->impl_->options.publish_to));
   return store;
 }
 

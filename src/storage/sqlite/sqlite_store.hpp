@@ -28,7 +28,8 @@ class SqliteStore final : public Store {
   enum class PublishTo { queues, outbox };
   struct Options {
     std::string path;  // the database file; its folder must exist
-    PublishTo publish_to = PublishTo::queues;
+    PublishTo publish_to =
+        PublishTo::queues;  // what waits on the other one moves over when the file is opened
     bool sync =
         true;  // false only where a crash of the machine does not matter: tests, benchmarks of that cost
     std::size_t cache_bytes = 32u << 20;  // page cache of the writer; a quarter of it for each reader

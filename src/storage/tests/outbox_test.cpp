@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "storage/sqlite/sqlite_store.hpp"
@@ -37,13 +38,15 @@ class SqliteFolder final : public OpenedStore {
     std::filesystem::remove_all(folder_);
   }
   Store& store() override { return *store_; }
-  void reopen() override {
+  void reopen() override { reopen_with(SqliteStore::PublishTo::outbox); }
+  SqliteStore& reopen_with(SqliteStore::PublishTo publish_to) {
     store_.reset();
     SqliteStore::Options options;
     options.path = (folder_ / "castiel.db").string();
-    options.publish_to = SqliteStore::PublishTo::outbox;
+    options.publish_to = publish_to;
     options.sync = false;
     store_ = SqliteStore::open(options, *clock_).value();
+    return *store_;
   }
 
  private:
@@ -281,6 +284,36 @@ TEST_P(OutboxContract, says_when_something_was_written_if_it_can_tell) {
   const int before = told;
   publish(message("m2"));
   EXPECT_EQ(told, before);
+}
+
+TEST(SqliteFootings, what_waits_on_one_moves_to_the_other) {
+  const SystemClock clock;
+  SqliteFolder folder(clock);
+  const TenantId acme("acme");
+  const CorrelationId flow("import-1");
+  const auto soon = [&] { return Deadline::after(clock, 10s); };
+  ASSERT_TRUE(folder.store().create_tenant(acme, soon()));
+  ASSERT_TRUE(folder.store().outbox().bind("q", std::vector<std::string>{"a.b"}));
+  ASSERT_TRUE(folder.store().outbox().bind("r", std::vector<std::string>{"a.*"}));
+  {
+    auto tx = folder.store().begin(acme, soon()).value();
+    ASSERT_TRUE(tx->publish("files", {"m1", "a.b", flow, 2, 1, "{}"}));
+    ASSERT_TRUE(folder.store().outbox().add(*tx, "q", {"r1", "a.b", flow, kRetryLane, 1, "{}"}, "k",
+                                            clock.now(), ""));
+    ASSERT_TRUE(tx->commit());
+  }
+  auto& embedded = folder.reopen_with(SqliteStore::PublishTo::queues);
+  EXPECT_EQ(embedded.outbox().depth().value().messages, 0);
+  std::map<std::string, std::int64_t> waiting;
+  const auto lanes = embedded.queue_rows().lanes().value();
+  for (const auto& lane : lanes) waiting[lane.queue] += lane.count;
+  EXPECT_EQ(waiting, (std::map<std::string, std::int64_t>{{"q", 2}, {"r", 1}}));
+  EXPECT_EQ(embedded.read(acme).value()->pending(flow).value(), 3);
+
+  auto& elsewhere = folder.reopen_with(SqliteStore::PublishTo::outbox);
+  EXPECT_TRUE(elsewhere.queue_rows().lanes().value().empty());
+  EXPECT_EQ(elsewhere.outbox().depth().value().messages, 3);
+  EXPECT_EQ(elsewhere.read(acme).value()->pending(flow).value(), 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, OutboxContract, testing::ValuesIn(kStores),

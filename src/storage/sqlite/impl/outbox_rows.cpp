@@ -33,6 +33,74 @@ Result<> SqliteOutbox::load() {
   return {};
 }
 
+namespace {
+constexpr int kAdopted = 500;  // rows a transaction
+}
+
+Result<> SqliteOutbox::adopt(SqliteStore::PublishTo publish_to) {
+  for (;;) {
+    CASTIEL_ASSIGN(const bool more,
+                   publish_to == SqliteStore::PublishTo::outbox ? adopt_queued() : adopt_outbox());
+    if (!more) return {};
+  }
+}
+
+// Each row of a queue goes to that queue alone: what it was published to besides it has settled or waits
+// there.
+Result<bool> SqliteOutbox::adopt_queued() {
+  struct Row {
+    std::int64_t seq;
+    std::string tenant;
+    int part;
+  };
+  return writer_->in_transaction(soon(), [&]() -> Result<bool> {
+    auto& db = writer_->connection();
+    auto rows = collect<Row>(query(db, "SELECT seq, tenant, part FROM queued ORDER BY seq LIMIT ?", kAdopted),
+                             [](const Statement& row) {
+                               return Row{row.integer(0), row.str(1), static_cast<int>(row.integer(2))};
+                             });
+    if (!rows) return std::unexpected(std::move(rows.error()));
+    for (const auto& row : *rows) {
+      CASTIEL_TRY(
+          run(db,
+              "INSERT INTO outbox (partition, tenant, part, message_id, type, correlation, records, queue, "
+              "record_key, errors, due, at, body) SELECT ?, tenant, part, message_id, type, correlation, "
+              "records, queue, record_key, errors, available_at, enqueued_at, body FROM queued WHERE seq=?",
+              outbox_partition(TenantId(row.tenant), row.part), row.seq));
+      CASTIEL_TRY(run(db, "DELETE FROM queued WHERE seq=?", row.seq));
+    }
+    return !rows->empty();
+  });
+}
+
+Result<bool> SqliteOutbox::adopt_outbox() {
+  struct Row {
+    std::int64_t seq;
+    std::string queue, type;
+  };
+  return writer_->in_transaction(soon(), [&]() -> Result<bool> {
+    auto& db = writer_->connection();
+    auto rows =
+        collect<Row>(query(db, "SELECT seq, queue, type FROM outbox ORDER BY seq LIMIT ?", kAdopted),
+                     [](const Statement& row) { return Row{row.integer(0), row.str(1), row.str(2)}; });
+    if (!rows) return std::unexpected(std::move(rows.error()));
+    for (const auto& row : *rows) {
+      const auto queues =
+          row.queue.empty() ? routes_->queues_for(row.type) : std::vector<std::string>{row.queue};
+      for (const auto& queue : queues) {
+        CASTIEL_TRY(run(
+            db,
+            "INSERT INTO queued (queue, tenant, part, message_id, type, correlation, records, record_key, "
+            "available_at, enqueued_at, errors, body) SELECT ?, tenant, part, message_id, type, "
+            "correlation, records, record_key, due, at, errors, body FROM outbox WHERE seq=?",
+            queue, row.seq));
+      }
+      CASTIEL_TRY(run(db, "DELETE FROM outbox WHERE seq=?", row.seq));
+    }
+    return !rows->empty();
+  });
+}
+
 Result<> SqliteOutbox::bind(std::string_view queue, std::span<const std::string> patterns) {
   std::vector<Binding> bindings;
   for (const auto& pattern : patterns) bindings.push_back({pattern, std::string(queue)});

@@ -17,6 +17,9 @@ class SqliteOutbox final : public Outbox {
   // Takes up the bindings an earlier process left, so that what is published before the queues are declared
   // again is counted.
   Result<> load();
+  // Takes over what waits on the other footing: the queues' rows into the outbox, or the outbox's into the
+  // queues.
+  Result<> adopt(SqliteStore::PublishTo publish_to);
 
   Result<> bind(std::string_view queue, std::span<const std::string> patterns) override;
   void on_written(std::function<void()> listener) override { writer_->on_outbox(std::move(listener)); }
@@ -34,6 +37,8 @@ class SqliteOutbox final : public Outbox {
     return observer_ == nullptr ? Result<>() : observer_->before(call);
   }
   Deadline soon() const;
+  Result<bool> adopt_queued();
+  Result<bool> adopt_outbox();
 
   Writer* writer_;
   ReaderPool* readers_;
