@@ -83,18 +83,19 @@ struct RabbitmqBroker::Impl {
     for (int p = 0; p < options.partitions; ++p) sources.push_back(partition_queue(queue.spec.name, p));
     sources.push_back(retry_queue(queue.spec.name));
     sources.push_back(dead_queue(queue.spec.name));
-    for (std::size_t from = 0; from < sources.size(); from += Link::kChannels) {
+    for (std::size_t from = 0; from < sources.size(); from += Link::kSources) {
       LinkOptions link{url,
                        fmt::format("{} {}", options.name, queue.spec.name),
                        queue.spec,
                        options.partitions,
                        options.prefetch,
                        static_cast<int>(queue.links.size()),
+                       options.look_around,
                        {}};
-      const auto to = std::min(from + Link::kChannels, sources.size());
+      const auto to = std::min(from + Link::kSources, sources.size());
       link.sources.assign(sources.begin() + static_cast<std::ptrdiff_t>(from),
                           sources.begin() + static_cast<std::ptrdiff_t>(to));
-      queue.links.push_back(std::make_unique<Link>(std::move(link), *queue.state, below(), log));
+      queue.links.push_back(std::make_unique<Link>(std::move(link), *queue.state, *clock, below(), log));
     }
     for (auto& link : queue.links) link->start();
   }
@@ -151,6 +152,9 @@ struct RabbitmqBroker::Impl {
 RabbitmqBroker::RabbitmqBroker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 RabbitmqBroker::~RabbitmqBroker() {
+  for (auto& [name, queue] : impl_->queues) {
+    for (auto& link : queue->links) link->ask_to_stop();
+  }
   for (auto& [name, queue] : impl_->queues) {
     for (auto& link : queue->links) link->stop();
   }

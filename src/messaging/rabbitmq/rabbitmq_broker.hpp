@@ -21,9 +21,10 @@ struct RabbitmqOptions {
   // Queues at the server for each of ours, 1 to 40. All processes have to say the same; with another number
   // than before, messages of one lane that are still waiting may be overtaken.
   int partitions = 4;
-  int prefetch = 50;             // messages of each of them that one process holds at most
-  int window = 1'000;            // published and not confirmed
-  std::string name = "castiel";  // of the connections, for people who look at the server
+  int prefetch = 50;                                // messages of each of them that one process holds at most
+  Duration look_around = std::chrono::seconds(10);  // whether other processes have a fair share
+  int window = 1'000;                               // published and not confirmed
+  std::string name = "castiel";                     // of the connections, for people who look at the server
 };
 
 class RabbitmqBroker final : public Broker {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -91,6 +92,7 @@ struct Process {
     RabbitmqOptions options;
     options.url = Secret(url);
     options.partitions = 2;
+    options.look_around = 1s;
     options.name = name;
     broker = RabbitmqBroker::create(options, *store, clock, random, log).value();
     RelayOptions relaying;
@@ -285,6 +287,53 @@ TEST_F(RabbitmqTest, another_process_takes_over_a_lane_in_order) {
   }
   EXPECT_EQ(order, (std::vector<std::string>{"0", "1", "2", "3", "4", "5"}));
   ASSERT_TRUE(second.broker->remove(spec));
+}
+
+// FLOW-9
+TEST_F(RabbitmqTest, processes_share_the_partitions_and_keep_every_lane_in_order) {
+  Process second(folder, server_->url(), clock, random, "second");
+  ASSERT_TRUE(second.store->create_tenant(acme, in(10s)));
+  ASSERT_TRUE(second.broker->declare(spec));
+  std::atomic<bool> going = true;
+  std::atomic<int> by_second = 0, published = 0;
+  std::mutex mutex;
+  std::map<int, std::vector<int>> order;
+  std::set<int> effects;
+  const auto work = [&](Broker& with, std::atomic<int>* count) {
+    while (going) {
+      const auto got = with.receive(queue, {3, 100, 0}, in(200ms)).value();
+      if (got.empty()) continue;
+      {
+        // Both on one inbox, as processes on one store have it.
+        std::lock_guard lock(mutex);
+        for (const auto& d : got) {
+          const int n = std::stoi(d.message_id);
+          if (effects.insert(n).second) order[d.lane].push_back(n);
+        }
+      }
+      if (count != nullptr) *count += static_cast<int>(got.size());
+      with.settled(got);
+    }
+  };
+  std::jthread one([&] { work(broker(), nullptr); });
+  // Only once the first has all partitions.
+  for (; published < 40; ++published) publish(std::to_string(published), published % 8);
+  EXPECT_TRUE(eventually([&] {
+    std::lock_guard lock(mutex);
+    return effects.size() == 40;
+  }));
+  std::jthread two([&] { work(*second.broker, &by_second); });
+  for (const auto deadline = in(60s); by_second < 50 && !deadline.passed(); ++published)
+    publish(std::to_string(published), published % 8);
+  EXPECT_GE(by_second, 50) << "the second process never got a share";
+  EXPECT_TRUE(eventually([&] {
+    std::lock_guard lock(mutex);
+    return static_cast<int>(effects.size()) == published;
+  }));
+  going = false;
+  one.join();
+  two.join();
+  for (const auto& [lane, numbers] : order) EXPECT_TRUE(std::ranges::is_sorted(numbers)) << "lane " << lane;
 }
 
 TEST_F(RabbitmqTest, queues_that_somebody_removed_are_made_anew) {

@@ -20,6 +20,7 @@ constexpr int kFrameBytes = 131'072;
 constexpr timeval kConnectLimit{3, 0};  // BREAK-3
 constexpr timeval kHandshakeLimit{7, 0};
 constexpr timeval kRequestLimit{10, 0};
+constexpr timeval kFarewellLimit{1, 0};
 constexpr unsigned kUnansweredMillis = 20'000;  // bytes the peer does not take within this end the connection
 constexpr int kMaxPollMillis = 500;             // heartbeats are looked after this often
 
@@ -190,6 +191,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const RabbitmqUrl& url, std
 
 Connection::~Connection() {
   if (state_ == nullptr) return;
+  amqp_set_rpc_timeout(state_, &kFarewellLimit);
   if (!broken_) amqp_connection_close(state_, AMQP_REPLY_SUCCESS);
   amqp_destroy_connection(state_);
 }
@@ -197,6 +199,17 @@ Connection::~Connection() {
 Result<> Connection::open_channel(int channel) {
   amqp_channel_open(state_, static_cast<amqp_channel_t>(channel));
   return check_reply("open a channel");
+}
+
+Result<> Connection::close_channel(int channel) {
+  const auto reply = amqp_channel_close(state_, static_cast<amqp_channel_t>(channel), AMQP_REPLY_SUCCESS);
+  if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
+  broken_ = true;
+  return std::unexpected(describe(reply, "close a channel"));
+}
+
+bool Connection::has_more() const {
+  return amqp_frames_enqueued(state_) != 0;
 }
 
 Result<> Connection::confirm_publishes(int channel) {

@@ -69,6 +69,10 @@ class Connection {
   // Each of these waits for the server's answer, 10 s at most. Error broker_refused_request: the server's own
   // words.
   Result<> open_channel(int channel);
+  // What it delivered and was not acknowledged goes back to its queue, in order. Some of it may have arrived
+  // and come from next() yet: while has_more(), what is of this channel is not to be taken.
+  Result<> close_channel(int channel);
+  bool has_more() const;
   Result<> confirm_publishes(int channel);
   Result<> prefetch(int channel, int messages);
   Result<> declare_exchange(int channel, const std::string& name, const char* type,

@@ -21,7 +21,7 @@ namespace castiel::messaging::rabbitmq {
 // Where a message came from and is acknowledged, as long as that connection lives.
 struct Origin {
   int link = 0;
-  std::int64_t generation = 0;  // of the link's connections
+  std::int64_t generation = 0;  // of the link's channels, never the same twice
   int channel = 0;
   std::uint64_t tag = 0;
 };
@@ -43,7 +43,7 @@ class QueueState {
   // --- for links ---
   // `returned`: the server handed it to somebody before; `given_up`: it comes from the server's dead letters.
   void add(Delivery delivery, const Origin& origin, bool returned, bool given_up);
-  // The connection ended: what was not handed out comes again from the server, what was is no longer
+  // A channel ended: what was not handed out comes again from the server, what was is no longer
   // acknowledged.
   void lose(int link, std::int64_t generation);
 
