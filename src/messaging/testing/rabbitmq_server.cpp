@@ -116,10 +116,25 @@ Result<std::unique_ptr<RabbitmqServer>> RabbitmqServer::start() {
   server->folder_ = pattern;
   server->node_ = fmt::format("castiel_{}_{}@localhost", ::getpid(), ++number);
   server->port_ = free_port();
+  server->tls_port_ = free_port();
   server->epmd_port_ = free_port();
   server->dist_port_ = free_port();
+  pid_t openssl =
+      start_program({"/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                     "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                     (server->folder_ / "key.pem").string(), "-out", server->certificate()},
+                    {"PATH=/usr/bin:/bin"}, server->folder_ / "openssl.log");
+  int made = 0;
+  ::waitpid(openssl, &made, 0);
+  if (made != 0)
+    return permanent("server_missing", "no certificate for RabbitMQ could be made: apt-get install openssl");
   std::ofstream(server->folder_ / "rabbitmq.conf")
       << "listeners.tcp.1 = 127.0.0.1:" << server->port_ << "\n"
+      << "listeners.ssl.1 = 127.0.0.1:" << server->tls_port_ << "\n"
+      << "ssl_options.cacertfile = " << server->certificate() << "\n"
+      << "ssl_options.certfile = " << server->certificate() << "\n"
+      << "ssl_options.keyfile = " << (server->folder_ / "key.pem").string() << "\n"
+      << "ssl_options.verify = verify_none\nssl_options.fail_if_no_peer_cert = false\n"
       << "default_user = castiel\ndefault_pass = " << kPassword << "\nloopback_users = none\n"
       << "disk_free_limit.absolute = 1MB\nlog.console = false\nlog.file.level = warning\n";
   std::ofstream(server->folder_ / "enabled_plugins") << "[].\n";
@@ -176,6 +191,10 @@ RabbitmqServer::~RabbitmqServer() {
 
 std::string RabbitmqServer::url() const {
   return fmt::format("amqp://castiel:a%20secret@127.0.0.1:{}/", port_);
+}
+
+std::string RabbitmqServer::tls_url(const std::string& query) const {
+  return fmt::format("amqps://castiel:a%20secret@localhost:{}/?{}", tls_port_, query);
 }
 
 void RabbitmqServer::kill() {

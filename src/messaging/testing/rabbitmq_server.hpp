@@ -24,6 +24,9 @@ class RabbitmqServer {
   RabbitmqServer& operator=(const RabbitmqServer&) = delete;
 
   std::uint16_t port() const { return port_; }
+  // Over TLS, with a certificate for localhost signed by certificate(); `query` goes behind a question mark.
+  std::string tls_url(const std::string& query) const;
+  std::string certificate() const { return (folder_ / "certificate.pem").string(); }
   // amqp://castiel:a%20secret@127.0.0.1:PORT/
   std::string url() const;
   static constexpr const char* kPassword = "a secret";
@@ -44,7 +47,7 @@ class RabbitmqServer {
   SystemClock clock_;
   std::filesystem::path folder_;
   std::string node_;
-  std::uint16_t port_ = 0, epmd_port_ = 0, dist_port_ = 0;
+  std::uint16_t port_ = 0, tls_port_ = 0, epmd_port_ = 0, dist_port_ = 0;
   pid_t epmd_ = -1, server_ = -1;
 };
 

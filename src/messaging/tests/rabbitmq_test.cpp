@@ -269,6 +269,19 @@ TEST_F(RabbitmqTest, a_wrong_password_is_told_without_it) {
   EXPECT_EQ(checked.error().describe().find("wrong-one"), std::string::npos) << checked.error().describe();
 }
 
+TEST_F(RabbitmqTest, speaks_tls_with_a_server_whose_certificate_it_can_check) {
+  const auto answer = [&](const std::string& query) {
+    const auto url = parse_rabbitmq_url(server_->tls_url(query)).value();
+    return rabbitmq::Connection::open(url, "tls");
+  };
+  const auto trusted = answer("cacertfile=" + server_->certificate());
+  EXPECT_TRUE(trusted) << trusted.error().describe();
+  EXPECT_TRUE(answer("verify=verify_none"));
+  const auto unknown = answer("");
+  ASSERT_FALSE(unknown) << "nobody vouches for the certificate";
+  EXPECT_EQ(unknown.error().describe().find("secret"), std::string::npos) << unknown.error().describe();
+}
+
 // FLOW-9
 TEST_F(RabbitmqTest, another_process_takes_over_a_lane_in_order) {
   for (int i = 0; i < 6; ++i) publish(std::to_string(i), 1);
