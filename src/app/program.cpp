@@ -36,6 +36,8 @@ constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
+constexpr Duration kBrokerPatience =
+    std::chrono::minutes(2);                        // a server that restarts is no reason to give up
 constexpr std::string_view kEmbedded = "embedded";  // broker.url without a broker of its own
 
 namespace event = model::event;
@@ -254,7 +256,7 @@ Result<> Program::Parts::open_broker() {
   relaying.owner = "castiel";
   relay = std::make_unique<messaging::Relay>(store->outbox(), outside->carrier(), *clock, options.log,
                                              &metrics, std::move(relaying));
-  relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), options.log);
+  relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log);
   broker = std::move(outside);
   return {};
 }
@@ -319,6 +321,11 @@ void Program::stop_workers() {
   if (parts_->relay_thread) parts_->relay_thread->stop();
 }
 std::optional<Error> Program::stuck() const {
+  if (parts_->relay_thread) {
+    if (auto refused = parts_->relay_thread->trouble(); refused && refused->cls == ErrorClass::permanent)
+      return refused;
+    if (auto away = parts_->relay_thread->trouble(kBrokerPatience)) return away;
+  }
   return parts_->workers->stuck();
 }
 

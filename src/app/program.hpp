@@ -50,7 +50,8 @@ class Program {
   void start_workers();
   // Running steps finish; what is queued stays queued.
   void stop_workers();
-  // The error that keeps the workers from handling anything, if there is one.
+  // The error that keeps the workers from handling anything, or what is published from reaching the broker,
+  // if there is one.
   std::optional<Error> stuck() const;
   // Imports in the background, for a server; takes up those an earlier process left.
   Result<> start_imports();

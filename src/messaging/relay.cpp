@@ -238,6 +238,7 @@ void RelayThread::run() {
     }
     if (!trouble_ || trouble_->code != stepped.error().code)
       log_.warn("relay_waits", {{"code", stepped.error().code}, {"message", stepped.error().describe()}});
+    if (!trouble_) since_ = clock_->monotonic();
     trouble_ = std::move(stepped.error());
     stopped_.wait_for(lock, kPauseAfterError, [this] { return !running_; });
   }
@@ -257,8 +258,9 @@ void RelayThread::stop() {
   thread_.join();
 }
 
-std::optional<Error> RelayThread::trouble() const {
+std::optional<Error> RelayThread::trouble(Duration at_least) const {
   std::lock_guard lock(mutex_);
+  if (!trouble_ || clock_->monotonic() - since_ < at_least) return std::nullopt;
   return trouble_;
 }
 

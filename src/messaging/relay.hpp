@@ -128,25 +128,27 @@ class Relay {
 // Runs a relay until stop(). start() and stop() from one thread.
 class RelayThread {
  public:
-  RelayThread(Relay& relay, storage::Outbox& outbox, telemetry::Log log)
-      : relay_(&relay), outbox_(&outbox), log_(std::move(log)) {}
+  RelayThread(Relay& relay, storage::Outbox& outbox, const Clock& clock, telemetry::Log log)
+      : relay_(&relay), outbox_(&outbox), clock_(&clock), log_(std::move(log)) {}
   ~RelayThread() { stop(); }
   void start();
   void stop();
-  // Why nothing is relayed at present, if it is so.
-  std::optional<Error> trouble() const;
+  // Why nothing is relayed, if it has been so for this long.
+  std::optional<Error> trouble(Duration at_least = Duration(0)) const;
 
  private:
   void run();
 
   Relay* relay_;
   storage::Outbox* outbox_;
+  const Clock* clock_;
   telemetry::Log log_;
   std::thread thread_;
   std::atomic<bool> running_ = false;
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
   std::optional<Error> trouble_;
+  Duration since_{0};  // of the trouble, monotonic
 };
 
 }  // namespace castiel::messaging

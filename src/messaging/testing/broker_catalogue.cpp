@@ -126,7 +126,7 @@ class RabbitmqWorld final : public BrokerWorld {
     options.owner = "test";
     relay_ = std::make_unique<Relay>(store_->outbox(), broker_->carrier(), *clock_, telemetry::Log(), nullptr,
                                      options);
-    thread_ = std::make_unique<RelayThread>(*relay_, store_->outbox(), telemetry::Log());
+    thread_ = std::make_unique<RelayThread>(*relay_, store_->outbox(), *clock_, telemetry::Log());
     thread_->start();
   }
   void close() {

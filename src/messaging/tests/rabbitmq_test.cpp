@@ -98,7 +98,7 @@ struct Process {
     RelayOptions relaying;
     relaying.owner = name;
     relay = std::make_unique<Relay>(store->outbox(), broker->carrier(), clock, log, nullptr, relaying);
-    thread = std::make_unique<RelayThread>(*relay, store->outbox(), log);
+    thread = std::make_unique<RelayThread>(*relay, store->outbox(), clock, log);
     thread->start();
   }
   ~Process() { thread.reset(); }
