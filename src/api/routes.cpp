@@ -100,7 +100,12 @@ Route metrics(Services& services) {
       "/metrics", "metrics", "Metrics in Prometheus' text format", "health",
       [&services](const Request&) -> Result<Response> {
         if (services.metrics == nullptr) return permanent("not_available", "this process keeps no metrics");
-        CASTIEL_ASSIGN(const auto stats, services.broker.stats());
+        // A broker that is away must not take the other figures along.
+        const auto answered = services.broker.stats();
+        const auto stats = answered.value_or(std::vector<messaging::QueueStats>());
+        services.metrics->gauge({"castiel_broker_up", "Whether the broker answers: 1 or 0.", {}})
+            .with()
+            .set(answered ? 1 : 0);
         const auto depth = services.metrics->gauge(
             {"castiel_queue_messages", "Messages waiting in a queue.", {"queue", "state"}});
         const auto oldest = services.metrics->gauge(

@@ -11,6 +11,9 @@
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
 #include "linking/link_handler.hpp"
+#include "messaging/embedded/embedded_broker.hpp"
+#include "messaging/rabbitmq/rabbitmq_broker.hpp"
+#include "messaging/relay.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
 #include "processing/calendar/event_reader.hpp"
@@ -33,6 +36,9 @@ constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
+constexpr Duration kBrokerPatience =
+    std::chrono::minutes(2);                        // a server that restarts is no reason to give up
+constexpr std::string_view kEmbedded = "embedded";  // broker.url without a broker of its own
 
 namespace event = model::event;
 namespace queue = model::queue;
@@ -113,7 +119,9 @@ struct Program::Parts {
   telemetry::Metrics metrics;
   std::unique_ptr<storage::DataFolder> folder;
   std::unique_ptr<storage::SqliteStore> store;
-  std::unique_ptr<messaging::EmbeddedBroker> broker;
+  std::unique_ptr<messaging::Broker> broker;
+  std::unique_ptr<messaging::Relay> relay;  // only where the broker is another process
+  std::unique_ptr<messaging::RelayThread> relay_thread;
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
   std::unique_ptr<tenancy::TenantSettings> tenant_settings;
@@ -140,6 +148,7 @@ struct Program::Parts {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
+  Result<> open_broker();
   Result<> add_content_stages();
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
@@ -176,8 +185,10 @@ Result<> Program::Parts::build() {
   store_options.path = folder->database().string();
   store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
   store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
+  if (settings.get(settings::kBrokerUrl) != kEmbedded)
+    store_options.publish_to = storage::SqliteStore::PublishTo::outbox;
   CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
-  CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
+  CASTIEL_TRY(open_broker());
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
   tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
@@ -225,6 +236,28 @@ Result<> Program::Parts::build() {
   services->consumers = [this](std::string_view name) {
     return workers->running() ? workers->threads_of(name) : 0;
   };
+  return {};
+}
+
+Result<> Program::Parts::open_broker() {
+  const auto& settings = options.settings;
+  if (settings.get(settings::kBrokerUrl) == kEmbedded) {
+    CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
+    return {};
+  }
+  messaging::RabbitmqOptions rabbitmq;
+  rabbitmq.url = Secret(settings.get(settings::kBrokerUrl));
+  rabbitmq.partitions = static_cast<int>(settings.get(settings::kBrokerPartitions));
+  rabbitmq.prefetch = static_cast<int>(settings.get(settings::kBrokerPrefetch));
+  CASTIEL_ASSIGN(auto outside, messaging::RabbitmqBroker::create(std::move(rabbitmq), *store, *clock, *random,
+                                                                 options.log));
+  messaging::RelayOptions relaying;
+  // One process at a time has the folder, so the next one takes up the leases of one that was killed.
+  relaying.owner = "castiel";
+  relay = std::make_unique<messaging::Relay>(store->outbox(), outside->carrier(), *clock, options.log,
+                                             &metrics, std::move(relaying));
+  relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log);
+  broker = std::move(outside);
   return {};
 }
 
@@ -280,12 +313,19 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
 }
 
 void Program::start_workers() {
+  if (parts_->relay_thread) parts_->relay_thread->start();
   parts_->workers->start();
 }
 void Program::stop_workers() {
   parts_->workers->stop();
+  if (parts_->relay_thread) parts_->relay_thread->stop();
 }
 std::optional<Error> Program::stuck() const {
+  if (parts_->relay_thread) {
+    if (auto refused = parts_->relay_thread->trouble(); refused && refused->cls == ErrorClass::permanent)
+      return refused;
+    if (auto away = parts_->relay_thread->trouble(kBrokerPatience)) return away;
+  }
   return parts_->workers->stuck();
 }
 

@@ -12,7 +12,7 @@
 #include "base/settings.hpp"
 #include "connectors/files/file_system.hpp"
 #include "intelligence/deal_book.hpp"
-#include "messaging/embedded/embedded_broker.hpp"
+#include "messaging/broker.hpp"
 #include "messaging/worker_pool.hpp"
 #include "storage/data_folder.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
@@ -46,10 +46,12 @@ class Program {
   static Result<std::unique_ptr<Program>> open(Options options, const Clock& clock, Random& random);
   ~Program();
 
+  // And the relay, where the broker is another process.
   void start_workers();
   // Running steps finish; what is queued stays queued.
   void stop_workers();
-  // The error that keeps the workers from handling anything, if there is one.
+  // The error that keeps the workers from handling anything, or what is published from reaching the broker,
+  // if there is one.
   std::optional<Error> stuck() const;
   // Imports in the background, for a server; takes up those an earlier process left.
   Result<> start_imports();

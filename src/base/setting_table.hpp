@@ -40,6 +40,7 @@ struct SettingSpec {
   SettingScope scope;
   bool needs_restart;      // false: a tenant's own value takes effect within seconds
   std::string_view words;  // what it does, for a person: one or two sentences
+  bool secret = false;     // never shown, not even when it is refused
 };
 
 inline constexpr std::size_t kMaxSettingBytes = 4096;     // of one value as text
@@ -60,6 +61,11 @@ constexpr SettingSpec tenant_number(std::string_view key, SettingKind kind, std:
                                     std::string_view words) {
   return {key,   kind, value, unit, minimum, maximum, {}, SettingShape::any, SettingScope::tenant,
           false, words};
+}
+// Where another program is: may hold a password.
+constexpr SettingSpec global_url(std::string_view key, std::string_view value, std::string_view words) {
+  return {key, SettingKind::text, value, "", "", "", {}, SettingShape::any, SettingScope::global, true, words,
+          true};
 }
 constexpr SettingSpec tenant_text(std::string_view key, SettingKind kind, std::string_view value,
                                   SettingShape shape, std::string_view words) {
@@ -91,6 +97,16 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "Page cache of the store's writer; each reader has a quarter of it."),
     global_number("store.group_limit", integer, "32", "transactions", "1", "1024",
                   "Transactions committed with one sync to disk, at most."),
+
+    global_url("broker.url", "embedded",
+               "Where events wait: `embedded` for this process and its data folder, or "
+               "`amqp://user:password@host:port/vhost` (`amqps` for TLS) for a RabbitMQ server."),
+    global_number(
+        "broker.partitions", integer, "4", "queues", "1", "40",
+        "Queues at the broker for each of ours, each worked on by one process at a time. The same in all "
+        "processes."),
+    global_number("broker.prefetch", integer, "50", "messages", "1", "1000",
+                  "Messages of each of them that a process holds at most."),
 
     tenant_number("mapping.page_records", integer, "200", "records", "1", "200",
                   "Records a page of raw data holds, at most."),

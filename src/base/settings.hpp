@@ -75,6 +75,9 @@ inline constexpr Setting<Duration> kShutdownDrain{"shutdown.drain"};
 inline constexpr Setting<std::string> kLogLevel{"log.level"};
 inline constexpr Setting<std::int64_t> kStoreCacheBytes{"store.cache_bytes"};
 inline constexpr Setting<std::int64_t> kStoreGroupLimit{"store.group_limit"};
+inline constexpr Setting<std::string> kBrokerUrl{"broker.url"};  // "embedded" or an AMQP URL
+inline constexpr Setting<std::int64_t> kBrokerPartitions{"broker.partitions"};
+inline constexpr Setting<std::int64_t> kBrokerPrefetch{"broker.prefetch"};
 inline constexpr Setting<std::int64_t> kPageRecords{"mapping.page_records"};
 inline constexpr Setting<std::int64_t> kPageBytes{"mapping.page_bytes"};
 inline constexpr Setting<std::int64_t> kMaxInlineSizeMb{"mapping.max_inline_size_mb"};

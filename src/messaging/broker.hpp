@@ -1,7 +1,7 @@
 #pragma once
 // The broker port: durable queues behind a topic exchange, at least once, in order within a lane.
-// Implementations: embedded/. Threads: every call from any thread; receive() blocks up to its deadline, the
-// others on disk or network.
+// Implementations: embedded/, rabbitmq/. Threads: every call from any thread; receive() blocks up to its
+// deadline, the others on disk or network.
 
 #include <functional>
 #include <span>
@@ -13,6 +13,9 @@
 #include "storage/store.hpp"
 
 namespace castiel::messaging {
+
+// FLOW-7: of a message; what is larger travels by claim.
+inline constexpr std::size_t kMaxMessageBytes = 10'000'000;
 
 struct QueueSpec {
   std::string name;
@@ -85,6 +88,8 @@ class Broker {
                          std::span<const storage::Failure> failures) = 0;
 
   virtual Result<std::vector<QueueStats>> stats() = 0;
+  // Whether the server behind it answers now; may block for seconds. One inside the process always does.
+  virtual Result<> check() { return {}; }
   // Wakes all receivers; they return empty from now on.
   virtual void interrupt() = 0;
 };

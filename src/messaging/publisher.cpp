@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.hpp"
+#include "messaging/broker.hpp"
 
 namespace castiel::messaging {
 
@@ -31,6 +32,9 @@ Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_vie
   }
   storage::OutgoingMessage message{event.id, event.type, event.correlation,
                                    p.lane,   p.records,  serialize(event)};
+  if (message.body.size() > kMaxMessageBytes)
+    return permanent("message_too_large", fmt::format("event {} has {} bytes, more than the {} of a message",
+                                                      event.type, message.body.size(), kMaxMessageBytes));
   CASTIEL_TRY(tx.publish(stage, message));
   CASTIEL_TRY(
       tx.add_flow_entry(cause.correlation, {event.time, std::string(stage), "event", event.type, event.id,

@@ -32,7 +32,8 @@ class Publisher {
  public:
   Publisher(const SchemaRegistry& schemas, const Clock& clock, IdGenerator& ids)
       : schemas_(&schemas), clock_(&clock), ids_(&ids) {}
-  // Error schema_violation (a bug of the producer): names the JSON pointer. `stage` is counted in the ledger.
+  // Errors: schema_violation (a bug of the producer) names the JSON pointer; message_too_large. `stage` is
+  // counted in the ledger.
   Result<std::string> publish(storage::Transaction& tx, std::string_view stage, const Cause& cause,
                               Publication publication) const;
 

@@ -3,12 +3,13 @@
 // it, publish, and remove what the broker confirmed. Messages live in partitions; one process at a time holds
 // the lease of a partition, fenced, so that a relay that was paused past its lease cannot remove what another
 // one is publishing. Rows are claimed by being there, never by "id greater than the last": ids commit out of
-// order. The one part of a store that works across tenants besides the operator's view; it hands every message
-// out with its tenant.
+// order. The one part of a store that works across tenants besides the operator's view; it hands every
+// message out with its tenant.
 //
 // Threads: all calls from any thread; they block on disk or network.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ namespace castiel::storage {
 
 // A message's outbox partition follows from tenant and lane, so that the order within a lane is kept.
 inline constexpr int kOutboxPartitions = 8;
+int outbox_partition(const TenantId& tenant, int lane);
+
+// AMQP topic matching of a routing key: words by '.', '*' is one word, '#' any number.
+bool topic_matches(std::string_view pattern, std::string_view routing_key);
 
 struct OutboxLease {
   int partition = 0;
@@ -43,6 +48,13 @@ struct OutboxMessage {
 class Outbox {
  public:
   virtual ~Outbox() = default;
+
+  // Which queues the messages of a type go to, by AMQP topic patterns; replaces what the queue had before and
+  // is kept with the store. publish() counts `enqueued` under each of them.
+  virtual Result<> bind(std::string_view queue, std::span<const std::string> patterns) = 0;
+  // Called after commits that wrote to the outbox, by the committing thread, where a store can tell; one that
+  // cannot never calls it, and the relay finds out by looking. Nothing: no more calls.
+  virtual void on_written(std::function<void()> listener) = 0;
 
   // Takes or renews leases: of partitions this owner holds, of free ones and of those that ran out, at most
   // `most` in all, until now + `term`. Gives the leases the owner holds afterwards.

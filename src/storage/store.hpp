@@ -20,6 +20,8 @@
 
 namespace castiel::storage {
 
+class Outbox;
+
 struct ShardQuery {
   std::string type;         // empty: every type
   std::string integration;  // empty: every integration
@@ -221,6 +223,8 @@ class Store {
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant,
                                                                                  Deadline deadline) = 0;
   virtual Result<std::unique_ptr<OperatorView>> operator_view() = 0;
+  // Messages for a broker in another process. Lives as long as the store.
+  virtual Outbox& outbox() = 0;
 };
 
 }  // namespace castiel::storage

@@ -34,40 +34,6 @@ bool is_done(const Path& data) {
   return !runs.empty() && text(runs.front(), "status") == "done";
 }
 
-// What of a summary has to come out alike, killed or not: a line each. Workers find problems in any order.
-std::vector<std::string> comparable(const json::object& summary) {
-  std::vector<std::string> same;
-  for (const char* key : {"tenant", "files", "records", "shards", "links", "problemCount", "without"}) {
-    if (const auto* value = summary.if_contains(key))
-      same.push_back(fmt::format("{} {}", key, json::serialize(*value)));
-  }
-  for (const char* key : {"problems", "resolved", "unresolved"}) {
-    const auto* value = summary.if_contains(key);
-    if (value == nullptr || !value->is_array()) continue;
-    for (const auto& item : value->get_array())
-      same.push_back(fmt::format("{} {}", key, json::serialize(item)));
-  }
-  std::ranges::sort(same);
-  return same;
-}
-
-void expect_same(const char* what, const std::vector<std::string>& expected,
-                 const std::vector<std::string>& got) {
-  EXPECT_EQ(expected.size(), got.size()) << what;
-  for (std::size_t i = 0; i < std::min(expected.size(), got.size()); ++i) {
-    if (expected[i] == got[i]) continue;
-    ADD_FAILURE() << what << " differ:\n  " << expected[i] << "\n  " << got[i];
-    return;
-  }
-}
-
-void expect_same(const Stored& expected, const Stored& got) {
-  expect_same("shards", expected.shards, got.shards);
-  expect_same("changes", expected.changes, got.changes);
-  expect_same("links and texts", expected.links, got.links);
-  expect_same("dead letters", expected.dead_letters, got.dead_letters);
-}
-
 TEST(KilledImport, ends_as_the_undisturbed_one_after_twenty_kills) {
   TempFolder folder;
   const auto counts = write_crm(folder, kSeed);

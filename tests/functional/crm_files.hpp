@@ -39,4 +39,11 @@ struct Stored {
 };
 Stored stored(const Path& data, const std::string& tenant);
 
+// What of an import's summary has to come out alike whatever happened on the way: a line each.
+std::vector<std::string> comparable(const json::object& summary);
+// Fails the test at the first difference.
+void expect_same(const char* what, const std::vector<std::string>& expected,
+                 const std::vector<std::string>& got);
+void expect_same(const Stored& expected, const Stored& got);
+
 }  // namespace castiel::functional

@@ -52,6 +52,10 @@ int doctor(const GlobalOptions& global, const Environment& environment) {
       checks.push_back({"data", true,
                         backend->local() != nullptr ? "readable; no server is running"
                                                     : "in use by a running server that answers"});
+      if (auto* program = backend->local()) {
+        const auto broker = program->broker().check();
+        checks.push_back({"broker", broker.has_value(), broker ? "answers" : broker.error().describe()});
+      }
       const auto queues = backend->run("queues", {});
       std::int64_t waiting = 0, dead = 0;
       if (queues) {

@@ -68,7 +68,7 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
   api::LiveFeed live(services, log);
   services.live = &live;
   services.started = [&] { return started.load(); };
-  services.ready = [&] { return started && !draining; };
+  services.ready = [&] { return started && !draining && program.broker().check().has_value(); };
 
   http::StaticFiles files;
   add_dashboard(files);

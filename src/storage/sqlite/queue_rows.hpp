@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "storage/outbox.hpp"
 #include "storage/store.hpp"
 
 namespace castiel::storage {
@@ -89,8 +90,5 @@ class QueueRows {
   // Called after each commit that changed lanes, on the committing thread, with the writer free again.
   virtual void on_commit(std::function<void(const std::vector<LaneChange>&)> listener) = 0;
 };
-
-// AMQP topic matching of a routing key.
-bool topic_matches(std::string_view pattern, std::string_view routing_key);
 
 }  // namespace castiel::storage

@@ -6,7 +6,9 @@
 
 #include "storage/sqlite/impl/full_text.hpp"
 #include "storage/sqlite/impl/migrations.hpp"
+#include "storage/sqlite/impl/outbox_rows.hpp"
 #include "storage/sqlite/impl/queries.hpp"
+#include "storage/sqlite/impl/readers.hpp"
 #include "storage/sqlite/impl/transaction.hpp"
 #include "storage/sqlite/impl/writer.hpp"
 
@@ -16,61 +18,6 @@ using namespace sqlite;
 
 namespace {
 
-constexpr std::size_t kIdleReaders = 4;  // read connections kept open for the next reader
-
-// Lends read-only connections. Thread-safe.
-class ReaderPool {
- public:
-  ReaderPool(std::string path, std::size_t cache_bytes) : path_(std::move(path)), cache_bytes_(cache_bytes) {}
-
-  Result<std::unique_ptr<Connection>> take() {
-    {
-      std::lock_guard lock(mutex_);
-      if (!idle_.empty()) {
-        auto connection = std::move(idle_.back());
-        idle_.pop_back();
-        return connection;
-      }
-    }
-    CASTIEL_ASSIGN(auto connection, Connection::open(path_, Connection::Mode::read_only));
-    CASTIEL_TRY(connection->execute(
-        fmt::format("PRAGMA cache_size=-{}; PRAGMA temp_store=memory", cache_bytes_ >> 10)));
-    return connection;
-  }
-  void give_back(std::unique_ptr<Connection> connection) {
-    std::lock_guard lock(mutex_);
-    if (idle_.size() < kIdleReaders) idle_.push_back(std::move(connection));
-  }
-
- private:
-  const std::string path_;
-  const std::size_t cache_bytes_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> idle_;
-};
-
-// A read transaction on a lent connection.
-class Snapshot {
- public:
-  static Result<Snapshot> open(ReaderPool& pool) {
-    CASTIEL_ASSIGN(auto connection, pool.take());
-    CASTIEL_TRY(connection->execute("BEGIN"));
-    return Snapshot(pool, std::move(connection));
-  }
-  Snapshot(Snapshot&&) = default;
-  Snapshot& operator=(Snapshot&&) = delete;
-  ~Snapshot() {
-    if (connection_ != nullptr && connection_->execute("COMMIT")) pool_->give_back(std::move(connection_));
-  }
-  Connection& connection() { return *connection_; }
-
- private:
-  Snapshot(ReaderPool& pool, std::unique_ptr<Connection> connection)
-      : pool_(&pool), connection_(std::move(connection)) {}
-  ReaderPool* pool_;
-  std::unique_ptr<Connection> connection_;
-};
-
 class SnapshotHolder {
  protected:
   explicit SnapshotHolder(Snapshot snapshot) : snapshot_(std::move(snapshot)) {}
@@ -79,8 +26,9 @@ class SnapshotHolder {
 
 class SqliteReader final : private SnapshotHolder, public Queries<Reader> {
  public:
-  SqliteReader(Snapshot snapshot, TenantId tenant)
-      : SnapshotHolder(std::move(snapshot)), Queries(snapshot_.connection(), std::move(tenant)) {}
+  SqliteReader(Snapshot snapshot, TenantId tenant, bool queues_elsewhere)
+      : SnapshotHolder(std::move(snapshot)),
+        Queries(snapshot_.connection(), std::move(tenant), queues_elsewhere) {}
 };
 
 class SqliteOperatorView final : public OperatorView {
@@ -139,7 +87,8 @@ struct SqliteStore::Impl final : QueueRows {
       : options(std::move(o)),
         clock(&c),
         writer(std::move(connection), options.group_limit, options.observer),
-        readers(options.path, options.cache_bytes / 4) {}
+        readers(options.path, options.cache_bytes / 4),
+        outbox(writer, readers, routes, *clock, options.observer) {}
 
   Result<> observe(std::string_view call) const {
     return options.observer == nullptr ? Result<>() : options.observer->before(call);
@@ -164,24 +113,12 @@ struct SqliteStore::Impl final : QueueRows {
     writer.on_commit(std::move(listener));
   }
 
-  // Runs `work` in a transaction of its own.
-  template <class Work>
-  auto in_transaction(const Deadline& deadline, Work work) -> decltype(work()) {
-    if (auto acquired = writer.acquire(deadline); !acquired) return std::unexpected(acquired.error());
-    auto result = work();
-    if (!result) {
-      writer.rollback();
-      return result;
-    }
-    if (auto committed = writer.commit({}); !committed) return std::unexpected(committed.error());
-    return result;
-  }
-
   Options options;
   const Clock* clock;
   Writer writer;
   ReaderPool readers;
   Routes routes;
+  SqliteOutbox outbox;
   std::mutex tenants_mutex;
   std::set<TenantId> known_tenants;
   std::uint64_t erasures = 0;  // under tenants_mutex
@@ -199,8 +136,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options, const Cl
       " PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-{}",
       options.sync ? "FULL" : "OFF", options.cache_bytes >> 10)));
   CASTIEL_TRY(migrate(*connection));
-  return std::unique_ptr<SqliteStore>(
+  std::unique_ptr<SqliteStore> store(
       new SqliteStore(std::make_unique<Impl>(std::move(options), clock, std::move(connection))));
+  CASTIEL_TRY(store->impl_->outbox.load());
+  CASTIEL_TRY(store->impl_->outbox.adopt(store->impl_->options.publish_to));
+  return store;
 }
 
 Result<bool> SqliteStore::tenant_exists(const TenantId& tenant) {
@@ -238,7 +178,8 @@ Result<std::unique_ptr<Reader>> SqliteStore::read(const TenantId& tenant) {
   CASTIEL_ASSIGN(const bool known, tenant_exists(tenant));
   if (!known) return unknown_tenant(tenant);
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(impl_->readers));
-  return std::make_unique<SqliteReader>(std::move(snapshot), tenant);
+  return std::make_unique<SqliteReader>(std::move(snapshot), tenant,
+                                        impl_->options.publish_to == PublishTo::outbox);
 }
 
 Result<std::unique_ptr<Transaction>> SqliteStore::begin(const TenantId& tenant, Deadline deadline) {
@@ -257,7 +198,7 @@ Result<std::unique_ptr<Transaction>> SqliteStore::begin(const TenantId& tenant, 
 }
 
 Result<> SqliteStore::create_tenant(const TenantId& tenant, Deadline deadline) {
-  return impl_->in_transaction(deadline, [&] {
+  return impl_->writer.in_transaction(deadline, [&] {
     // The version goes on from the clock: what was made of an erased tenant of this name is never taken for
     // the new one's.
     return run(impl_->writer.connection(),
@@ -327,23 +268,19 @@ QueueRows& SqliteStore::queue_rows() {
   return *impl_;
 }
 
+Outbox& SqliteStore::outbox() {
+  return impl_->outbox;
+}
+
 // --- queue rows ---
 
 Result<> SqliteStore::Impl::declare(std::string_view queue, int max_deliveries,
                                     const std::vector<Binding>& bindings) {
   const auto deadline = Deadline::after(*clock, std::chrono::seconds(10));
-  return in_transaction(deadline, [&]() -> Result<> {
-    auto& db = writer.connection();
-    CASTIEL_TRY(
-        run(db, "INSERT OR REPLACE INTO queue (name, max_deliveries) VALUES (?,?)", queue, max_deliveries));
-    CASTIEL_TRY(run(db, "DELETE FROM binding WHERE queue=?", queue));
-    for (const auto& b : bindings)
-      CASTIEL_TRY(run(db, "INSERT OR IGNORE INTO binding (pattern, queue) VALUES (?,?)", b.pattern, queue));
-    auto all = collect<Binding>(query(db, "SELECT pattern, queue FROM binding"),
-                                [](const Statement& row) { return Binding{row.str(0), row.str(1)}; });
-    if (!all) return std::unexpected(all.error());
-    routes.set(std::move(*all));
-    return {};
+  return writer.in_transaction(deadline, [&]() -> Result<> {
+    CASTIEL_TRY(run(writer.connection(), "INSERT OR REPLACE INTO queue (name, max_deliveries) VALUES (?,?)",
+                    queue, max_deliveries));
+    return keep_bindings(writer.connection(), routes, queue, bindings);
   });
 }
 
@@ -368,7 +305,7 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
                                                             int partition, int max_messages, int max_records,
                                                             int batch_from, Deadline deadline) {
   CASTIEL_TRY(observe("claim"));
-  auto claimed = in_transaction(deadline, [&]() -> Result<std::vector<QueuedMessage>> {
+  auto claimed = writer.in_transaction(deadline, [&]() -> Result<std::vector<QueuedMessage>> {
     std::vector<QueuedMessage> messages;
     const Timestamp now = clock->now();
     int records = 0;
@@ -418,14 +355,14 @@ Result<std::vector<QueuedMessage>> SqliteStore::Impl::claim(std::string_view que
 }
 
 Result<> SqliteStore::Impl::reopen_claims(Deadline deadline) {
-  return in_transaction(
+  return writer.in_transaction(
       deadline, [&] { return run(writer.connection(), "UPDATE queued SET claimed = 0 WHERE claimed <> 0"); });
 }
 
 Result<> SqliteStore::Impl::reopen_lane(std::string_view queue, const TenantId& tenant, int partition,
                                         const std::set<std::int64_t>& held, Deadline deadline) {
   CASTIEL_TRY(observe("reopen"));
-  return in_transaction(deadline, [&]() -> Result<> {
+  return writer.in_transaction(deadline, [&]() -> Result<> {
     auto claimed = collect<std::int64_t>(
         query(writer.connection(),
               "SELECT seq FROM queued WHERE queue=? AND tenant=? AND part=? AND claimed<>0", queue,
@@ -471,7 +408,7 @@ Result<> SqliteStore::Impl::add(Transaction& tx, std::string_view queue, const O
 Result<> SqliteStore::Impl::release(const std::vector<QueuedMessage>& messages, Timestamp available_at,
                                     bool count_delivery, std::string_view errors, Deadline deadline) {
   CASTIEL_TRY(observe("release"));
-  return in_transaction(deadline, [&]() -> Result<> {
+  return writer.in_transaction(deadline, [&]() -> Result<> {
     for (const auto& m : messages) {
       CASTIEL_TRY(run(writer.connection(),
                       "UPDATE queued SET claimed = 0, available_at = ?, deliveries = deliveries - ?, errors "

@@ -28,7 +28,8 @@ class SqliteStore final : public Store {
   enum class PublishTo { queues, outbox };
   struct Options {
     std::string path;  // the database file; its folder must exist
-    PublishTo publish_to = PublishTo::queues;
+    PublishTo publish_to =
+        PublishTo::queues;  // what waits on the other one moves over when the file is opened
     bool sync =
         true;  // false only where a crash of the machine does not matter: tests, benchmarks of that cost
     std::size_t cache_bytes = 32u << 20;  // page cache of the writer; a quarter of it for each reader
@@ -48,6 +49,7 @@ class SqliteStore final : public Store {
   Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant,
                                                                          Deadline deadline) override;
   Result<std::unique_ptr<OperatorView>> operator_view() override;
+  Outbox& outbox() override;
 
   // The rows of the embedded broker, which lives in this file.
   QueueRows& queue_rows();

@@ -141,7 +141,8 @@ Result<> run(Connection& connection, const char* sql, const Values&... values) {
 template <class Base>
 class Queries : public Base {
  public:
-  Queries(Connection& connection, TenantId tenant) : connection_(&connection), tenant_(std::move(tenant)) {}
+  Queries(Connection& connection, TenantId tenant, bool queues_elsewhere)
+      : connection_(&connection), tenant_(std::move(tenant)), queues_elsewhere_(queues_elsewhere) {}
 
   const TenantId& tenant() const override { return tenant_; }
 
@@ -524,13 +525,21 @@ class Queries : public Base {
   }
 
   Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
-    auto oldest = first<std::optional<Timestamp>>(
-        query(db(),
-              "SELECT min(since) FROM (SELECT min(enqueued_at) AS since FROM queued WHERE queue=?1 AND "
+    // Of messages in another process only the ledger knows: then it is the beginning of their oldest flow.
+    const char* sql =
+        queues_elsewhere_
+            ? "SELECT min(since) FROM (SELECT (SELECT min(f.at) FROM flow_entry f INDEXED BY "
+              "flow_entry_correlation WHERE f.correlation=e.correlation AND f.tenant=?2) AS since"
+              " FROM ledger e INDEXED BY ledger_enqueued WHERE e.tenant=?2 AND e.stage=?1 AND "
+              "e.counter='enqueued' AND e.value > coalesce((SELECT s.value FROM ledger s WHERE s.tenant=?2 "
+              "AND s.correlation=e.correlation AND s.stage=?1 AND s.counter='settled'), 0)"
+              " UNION ALL SELECT min(since) FROM parked_key WHERE tenant=?2 AND queue=?1)"
+            : "SELECT min(since) FROM (SELECT min(enqueued_at) AS since FROM queued WHERE queue=?1 AND "
               "tenant=?2"
-              " UNION ALL SELECT min(since) FROM parked_key WHERE tenant=?2 AND queue=?1)",
-              queue, t()),
-        [](const Statement& row) { return row.is_null(0) ? std::nullopt : std::optional(row.time(0)); });
+              " UNION ALL SELECT min(since) FROM parked_key WHERE tenant=?2 AND queue=?1)";
+    auto oldest = first<std::optional<Timestamp>>(query(db(), sql, queue, t()), [](const Statement& row) {
+      return row.is_null(0) ? std::nullopt : std::optional(row.time(0));
+    });
     if (!oldest) return std::unexpected(oldest.error());
     return oldest->value_or(std::nullopt);
   }
@@ -611,6 +620,7 @@ class Queries : public Base {
 
   Connection* connection_;
   TenantId tenant_;
+  bool queues_elsewhere_;
 };
 
 }  // namespace castiel::storage::sqlite

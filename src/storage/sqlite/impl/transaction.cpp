@@ -5,33 +5,9 @@
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "model/entity.hpp"
+#include "storage/outbox.hpp"
 
-namespace castiel::storage {
-
-bool topic_matches(std::string_view pattern, std::string_view key) {
-  if (pattern.empty()) return key.empty();
-  const auto word_end = [](std::string_view s) { return std::min(s.find('.'), s.size()); };
-  const auto rest = [](std::string_view s, std::size_t end) {
-    return end < s.size() ? s.substr(end + 1) : std::string_view();
-  };
-  const std::string_view word = pattern.substr(0, word_end(pattern));
-  const std::string_view tail = rest(pattern, word.size());
-  const bool last = word.size() == pattern.size();
-  if (word == "#") {
-    if (last) return true;
-    for (std::string_view k = key;; k = rest(k, word_end(k))) {
-      if (topic_matches(tail, k)) return true;
-      if (k.empty()) return false;
-    }
-  }
-  if (key.empty()) return false;
-  const std::size_t end = word_end(key);
-  if (word != "*" && word != key.substr(0, end)) return false;
-  if (last) return end == key.size();
-  return topic_matches(tail, rest(key, end)) && (end < key.size() || tail == "#");
-}
-
-namespace sqlite {
+namespace castiel::storage::sqlite {
 
 void Routes::set(std::vector<Binding> bindings) {
   std::lock_guard lock(mutex_);
@@ -51,6 +27,21 @@ std::vector<std::string> Routes::queues_for(const std::string& type) {
     }
   }
   return it->second;
+}
+
+Result<std::vector<Binding>> read_bindings(Connection& db) {
+  return collect<Binding>(query(db, "SELECT pattern, queue FROM binding"),
+                          [](const Statement& row) { return Binding{row.str(0), row.str(1)}; });
+}
+
+Result<> keep_bindings(Connection& db, Routes& routes, std::string_view queue,
+                       const std::vector<Binding>& bindings) {
+  CASTIEL_TRY(run(db, "DELETE FROM binding WHERE queue=?", queue));
+  for (const auto& b : bindings)
+    CASTIEL_TRY(run(db, "INSERT OR IGNORE INTO binding (pattern, queue) VALUES (?,?)", b.pattern, queue));
+  CASTIEL_ASSIGN(auto all, read_bindings(db));
+  routes.set(std::move(all));
+  return {};
 }
 
 namespace {
@@ -75,7 +66,7 @@ Result<> SqliteTransaction::commit() {
   }
   if (segment_) CASTIEL_TRY(keep_segment());
   finished_ = true;
-  return writer_->commit(std::move(lane_changes_));
+  return writer_->commit(std::move(lane_changes_), wrote_outbox_);
 }
 
 Result<> SqliteTransaction::put_shards(std::span<const ShardWrite> writes) {
@@ -294,14 +285,24 @@ Result<> SqliteTransaction::resolve_relation(const Relation& r) {
 
 Result<> SqliteTransaction::publish(std::string_view stage, const OutgoingMessage& m) {
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
-  if (publish_to_ == SqliteStore::PublishTo::outbox) {
-    return write(
-        "INSERT INTO outbox (tenant, part, message_id, type, correlation, records, at, body) VALUES "
-        "(?,?,?,?,?,?,?,?)",
-        t(), m.partition, m.id, m.type, m.correlation.str(), m.records, clock_->now(), m.body);
-  }
   const Timestamp now = clock_->now();
-  for (const auto& queue : routes_->queues_for(m.type)) CASTIEL_TRY(add_queued(queue, m, {}, now, {}));
+  const bool elsewhere = publish_to_ == SqliteStore::PublishTo::outbox;
+  if (elsewhere) CASTIEL_TRY(add_to_outbox({}, m, {}, now, {}));
+  for (const auto& queue : routes_->queues_for(m.type)) {
+    CASTIEL_TRY(elsewhere ? count(m.correlation, queue, "enqueued", 1) : add_queued(queue, m, {}, now, {}));
+  }
+  return {};
+}
+
+Result<> SqliteTransaction::add_to_outbox(std::string_view queue, const OutgoingMessage& m,
+                                          std::string_view record_key, Timestamp due,
+                                          std::string_view errors) {
+  CASTIEL_TRY(
+      write("INSERT INTO outbox (partition, tenant, part, message_id, type, correlation, records, queue, "
+            "record_key, errors, due, at, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            outbox_partition(tenant(), m.partition), t(), m.partition, m.id, m.type, m.correlation.str(),
+            m.records, queue, record_key, errors, due, clock_->now(), m.body));
+  wrote_outbox_ = true;
   return {};
 }
 
@@ -456,5 +457,4 @@ Result<> SqliteTransaction::add_audit(const AuditEntry& e) {
                e.at, e.actor, e.action, e.target, e.detail);
 }
 
-}  // namespace sqlite
-}  // namespace castiel::storage
+}  // namespace castiel::storage::sqlite

@@ -22,11 +22,16 @@ class Routes {
   std::unordered_map<std::string, std::vector<std::string>> resolved_;
 };
 
+// Within a transaction on the connection: replaces a queue's bindings, and tells the routes of all.
+Result<> keep_bindings(Connection& db, Routes& routes, std::string_view queue,
+                       const std::vector<Binding>& bindings);
+Result<std::vector<Binding>> read_bindings(Connection& db);
+
 class SqliteTransaction final : public Queries<Transaction> {
  public:
   SqliteTransaction(Writer& writer, Routes& routes, const Clock& clock, SqliteStore::PublishTo publish_to,
                     TenantId tenant)
-      : Queries(writer.connection(), std::move(tenant)),
+      : Queries(writer.connection(), std::move(tenant), publish_to == SqliteStore::PublishTo::outbox),
         writer_(&writer),
         routes_(&routes),
         clock_(&clock),
@@ -71,6 +76,9 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> add_queued(std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
                       Timestamp available_at, std::string_view errors);
   Result<> remove_queued(const QueuedMessage& message);
+  // For a broker elsewhere: to `queue`, or routed by its type where that is empty.
+  Result<> add_to_outbox(std::string_view queue, const OutgoingMessage& message, std::string_view record_key,
+                         Timestamp due, std::string_view errors);
 
  private:
   struct Target {
@@ -108,6 +116,7 @@ class SqliteTransaction final : public Queries<Transaction> {
   bool directory_changed_ = false;
   std::optional<Error> failed_;
   std::vector<LaneChange> lane_changes_;
+  bool wrote_outbox_ = false;
   std::optional<Segment> segment_;                   // the tenant's last, once a relation was written
   std::unordered_map<std::string, Target> targets_;  // alias look-ups of this transaction
   std::unordered_map<std::string, bool> waiting_;    // by kind, see anything_waits

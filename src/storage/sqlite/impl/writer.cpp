@@ -35,7 +35,7 @@ Result<> Writer::acquire(const Deadline& deadline) {
   return {};
 }
 
-Result<> Writer::commit(std::vector<LaneChange> changes) {
+Result<> Writer::commit(std::vector<LaneChange> changes, bool wrote_outbox) {
   if (nested_) {
     if (auto released = connection_->execute("RELEASE step"); !released) {
       rollback();
@@ -44,6 +44,7 @@ Result<> Writer::commit(std::vector<LaneChange> changes) {
   }
   const auto group = group_;
   ++group->committed;
+  group->wrote_outbox = group->wrote_outbox || wrote_outbox;
   group->changes.insert(group->changes.end(), std::make_move_iterator(changes.begin()),
                         std::make_move_iterator(changes.end()));
 
@@ -105,6 +106,7 @@ Result<> Writer::flush() {
   if (outcome) outcome = connection_->execute("COMMIT");
   if (!outcome) (void)connection_->execute("ROLLBACK");
   const bool kept = outcome.has_value();
+  std::function<void()> outbox_listener;
   if (kept && observer_ != nullptr) outcome = observer_->after("commit");
   {
     std::lock_guard lock(mutex_);
@@ -112,8 +114,10 @@ Result<> Writer::flush() {
     group->done = true;
     group_ = nullptr;
     busy_ = false;
+    if (kept && group->wrote_outbox) outbox_listener = outbox_listener_;
   }
   freed_.notify_all();
+  if (outbox_listener) outbox_listener();
   if (kept && listener_ && !group->changes.empty()) listener_(group->changes);
   return outcome;
 }

@@ -27,16 +27,35 @@ class Writer {
     listener_ = std::move(listener);
   }
 
+  // Called after each commit that wrote to the outbox.
+  void on_outbox(std::function<void()> listener) {
+    std::lock_guard lock(mutex_);
+    outbox_listener_ = std::move(listener);
+  }
+
   // Takes the connection and opens a (nested) transaction. Error: store_busy past the deadline.
   Result<> acquire(const Deadline& deadline);
   // Ends it and gives the connection back. `changes` are told to the listener once durable.
-  Result<> commit(std::vector<LaneChange> changes);
+  Result<> commit(std::vector<LaneChange> changes, bool wrote_outbox = false);
   void rollback();
+  // Runs `work` in a transaction of its own.
+  template <class Work>
+  auto in_transaction(const Deadline& deadline, Work work) -> decltype(work()) {
+    if (auto acquired = acquire(deadline); !acquired) return std::unexpected(acquired.error());
+    auto result = work();
+    if (!result) {
+      rollback();
+      return result;
+    }
+    if (auto committed = commit({}); !committed) return std::unexpected(committed.error());
+    return result;
+  }
 
  private:
   struct Group {
     int committed = 0;  // transactions waiting for the sync
     std::vector<LaneChange> changes;
+    bool wrote_outbox = false;
     bool done = false;
     Result<> outcome;
   };
@@ -49,6 +68,7 @@ class Writer {
   const int group_limit_;
   CallObserver* observer_;
   std::function<void(const std::vector<LaneChange>&)> listener_;
+  std::function<void()> outbox_listener_;  // under mutex_
 
   std::mutex mutex_;
   std::condition_variable freed_;
