@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -10,13 +11,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <thread>
+
+#include "base/clock.hpp"
 
 namespace castiel::storage::testing {
 
@@ -24,8 +25,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr auto kReadyWithin = std::chrono::seconds(30);
-constexpr auto kBetweenQuestions = std::chrono::milliseconds(10);
+constexpr Duration kReadyWithin = std::chrono::seconds(30);
+constexpr int kMillisecondsBetweenQuestions = 10;
 constexpr int kNoProgram = 127;
 
 [[noreturn]] void give_up(const std::string& what, const fs::path& output) {
@@ -87,15 +88,16 @@ PeerProcess::PeerProcess(std::vector<std::string> command, const fs::path& folde
                          const std::function<bool()>& ready) {
   const auto output = folder / "output";
   pid_ = start(command, output);
-  const auto until = std::chrono::steady_clock::now() + kReadyWithin;
+  const SystemClock clock;
+  const auto deadline = Deadline::after(clock, kReadyWithin);
   while (!ready()) {
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) == pid_) give_up(missing(command, package, status), output);
-    if (std::chrono::steady_clock::now() > until) {
+    if (deadline.passed()) {
       kill();
       give_up(fmt::format("{} (of {}) is not ready:", command[0], package), output);
     }
-    std::this_thread::sleep_for(kBetweenQuestions);
+    ::poll(nullptr, 0, kMillisecondsBetweenQuestions);
   }
 }
 
