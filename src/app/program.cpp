@@ -184,7 +184,7 @@ Result<> Program::Parts::build() {
   deals = std::make_unique<intelligence::DealBook>(
       *clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
 
-  CASTIEL_ASSIGN(blobs, storage::open_folder_blobs(options.data / "blobs"));
+  CASTIEL_ASSIGN(blobs, storage::open_folder_blobs(options.data / "blobs", *clock));
   extractor = extract::make_worker_pool(extractor_options(settings, options.programs), *clock, options.log);
   files = std::make_unique<connectors::ArchiveFileSystem>(*machine_files, *extractor, *clock);
 

@@ -57,8 +57,9 @@ class Cache {
   // After a change of what the value is made of: no load() begun later gives the old value, nor does one
   // under way leave it behind. A removal the backend did not take is made good when it is back.
   void remove(const TenantId& tenant, std::string_view key);
-  // Before such a change: nothing is kept for the key until remove(), or until `claim` has passed, so that a
-  // process that dies between its commit and its remove() leaves no old value behind.
+  // Before such a change: what is there is shown until remove(), but nothing new is kept for the key, and
+  // after `claim` nothing old is left either: a process that dies between its commit and its remove() leaves
+  // no old value behind for longer.
   void about_to_change(const TenantId& tenant, std::string_view key);
   // Forgets all of the tenant (TENANT-4).
   void erase(const TenantId& tenant);

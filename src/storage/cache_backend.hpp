@@ -52,7 +52,8 @@ class CacheBackend {
                        CacheLife life) = 0;
   // Forgets the value and ends whatever claim there is, so that no load begun before can fill it again.
   virtual Result<> remove(const TenantId& tenant, std::string_view key) = 0;
-  // Forgets the value and gives the claim to this token for `claim`: until then, or a removal, nobody fills.
+  // Gives the claim to this token, whoever has it, and lets the value be gone when it ends, in `claim` from
+  // now: until then nobody fills, and after it nothing from before is left.
   virtual Result<> hold(const TenantId& tenant, std::string_view key, std::string_view token,
                         Duration claim) = 0;
   // Forgets all of the tenant (TENANT-4).

@@ -1,5 +1,6 @@
 #include "storage/memory/memory_cache.hpp"
 
+#include <algorithm>
 #include <list>
 #include <map>
 #include <mutex>
@@ -73,7 +74,8 @@ class MemoryCache final : public CacheBackend {
                 Duration claim) override {
     const std::lock_guard lock(mutex_);
     const Key name{tenant, key};
-    drop(name);
+    if (const auto it = entries_.find(name); it != entries_.end())
+      it->second.until = std::min(it->second.until, clock_.monotonic() + claim);
     give_claim(name, token, claim);
     return {};
   }
@@ -92,7 +94,8 @@ class MemoryCache final : public CacheBackend {
   using Key = std::pair<TenantId, std::string>;
   struct Entry {
     std::string value;
-    Duration fresh_until, stale_until;  // monotonic
+    Duration until;  // monotonic
+    Duration stale;  // at the end of its time
     std::size_t bytes = 0;
     std::list<Key>::iterator use;
   };
@@ -105,12 +108,12 @@ class MemoryCache final : public CacheBackend {
     const auto it = entries_.find(name);
     if (it == entries_.end()) return {};
     const Duration now = clock_.monotonic();
-    if (now >= it->second.stale_until) {
+    if (now >= it->second.until) {
       drop(name);
       return {};
     }
     uses_.splice(uses_.begin(), uses_, it->second.use);
-    return {it->second.value, now < it->second.fresh_until, false};
+    return {it->second.value, now < it->second.until - it->second.stale, false};
   }
 
   void keep(const Key& name, std::string_view value, CacheLife life) {
@@ -122,8 +125,8 @@ class MemoryCache final : public CacheBackend {
       drop(Key(uses_.back()));
     uses_.push_front(name);
     const Duration now = clock_.monotonic();
-    entries_.emplace(name, Entry{std::string(value), now + life.fresh, now + life.fresh + life.stale, bytes,
-                                 uses_.begin()});
+    entries_.emplace(
+        name, Entry{std::string(value), now + life.fresh + life.stale, life.stale, bytes, uses_.begin()});
     bytes_ += bytes;
   }
 

@@ -58,7 +58,7 @@ return 1
 )lua";
 // ARGV: token, milliseconds of the claim.
 constexpr std::string_view kHold = R"lua(
-redis.call('DEL', KEYS[1])
+if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";

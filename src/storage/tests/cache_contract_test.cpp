@@ -263,23 +263,38 @@ TEST_P(CacheContract, a_load_after_a_removal_joins_none_from_before_it) {
   changed.open();
 }
 
-TEST_P(CacheContract, keeps_nothing_between_the_word_of_a_change_and_the_removal) {
-  const auto cache = process(), elsewhere = process(0s);
+TEST_P(CacheContract, keeps_nothing_new_between_the_word_of_a_change_and_the_removal) {
+  const auto cache = process(), elsewhere = process();
   ASSERT_TRUE(cache->load(acme_, "key", then_stale_, gives("before")));
   cache->about_to_change(acme_, "key");
-  EXPECT_EQ(elsewhere->load(acme_, "key", then_stale_, gives("before")).value(), "before");
-  EXPECT_FALSE(elsewhere->get(acme_, "key"));
+  EXPECT_EQ(elsewhere->load(acme_, "key", then_stale_, must_not_run()).value(), "before");
   cache->remove(acme_, "key");
   EXPECT_EQ(elsewhere->load(acme_, "key", then_stale_, gives("after")).value(), "after");
   EXPECT_EQ(cache->load(acme_, "key", then_stale_, must_not_run()).value(), "after");
 }
 
-TEST_P(CacheContract, a_process_that_died_before_its_removal_blocks_a_key_for_a_while_only) {
-  const auto elsewhere = process(0s);
-  process()->about_to_change(acme_, "key");
-  world_->pass(Cache::Options().claim);
-  EXPECT_EQ(elsewhere->load(acme_, "key", ten_minutes_, gives("after")).value(), "after");
-  EXPECT_TRUE(elsewhere->get(acme_, "key"));
+TEST_P(CacheContract, keeps_no_load_that_began_before_the_word_of_a_change) {
+  const auto elsewhere = process();
+  EXPECT_EQ(elsewhere
+                ->load(acme_, "key", ten_minutes_,
+                       [&]() -> Result<std::string> {
+                         process()->about_to_change(acme_, "key");
+                         return "before";
+                       })
+                .value(),
+            "before");
+  EXPECT_FALSE(elsewhere->get(acme_, "key"));
+}
+
+TEST_P(CacheContract, a_process_that_died_before_its_removal_leaves_no_old_value_for_long) {
+  const auto elsewhere = process();
+  for (const CacheLife life : {ten_minutes_, then_stale_}) {
+    elsewhere->put(acme_, "key", "before", 10min);
+    process()->about_to_change(acme_, "key");
+    world_->pass(Cache::Options().claim);
+    EXPECT_EQ(elsewhere->load(acme_, "key", life, gives("after")).value(), "after");
+    EXPECT_EQ(elsewhere->get(acme_, "key"), "after");
+  }
 }
 
 TEST_P(CacheContract, does_not_wait_longer_than_asked_for_another_process) {

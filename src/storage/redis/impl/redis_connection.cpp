@@ -11,7 +11,6 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -19,6 +18,7 @@
 #include <cstring>
 
 #include "storage/impl/endpoint_url.hpp"
+#include "storage/impl/files.hpp"
 #include "storage/redis/redis_cache.hpp"
 
 namespace castiel::storage::impl {
@@ -39,23 +39,6 @@ struct Freeing {
 using Addresses = std::unique_ptr<addrinfo, Freeing<::freeaddrinfo>>;
 using SslContext = std::unique_ptr<SSL_CTX, Freeing<::SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Freeing<::SSL_free>>;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string tls_words() {
   std::array<char, 256> text{};
