@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "storage/azure/azure_blobs.hpp"
+#include "storage/blob_references.hpp"
 #include "storage/blobs/folder_blobs.hpp"
 
 namespace castiel::storage {
@@ -26,6 +27,13 @@ Result<std::string> sha256_of_blob_url(std::string_view url) {
   if (!url.starts_with(kScheme) || !is_sha256(url.substr(kScheme.size())))
     return permanent("invalid_blob_url", fmt::format("'{}' is no blob's URL", url));
   return std::string(url.substr(kScheme.size()));
+}
+
+void find_blob_urls(std::string_view text, const std::function<void(std::string_view sha256)>& visit) {
+  for (auto at = text.find(kScheme); at != text.npos; at = text.find(kScheme, at + kScheme.size())) {
+    const auto sha256 = text.substr(at + kScheme.size(), kSha256Digits);
+    if (is_sha256(sha256)) visit(sha256);
+  }
 }
 
 Result<std::unique_ptr<Blobs>> open_blobs(const BlobsPlace& place, const Clock& clock) {

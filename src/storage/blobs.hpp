@@ -1,8 +1,9 @@
 #pragma once
 // The blob port: bytes too large for a row or a message, by their content, per tenant (FLOW-7). Immutable
 // once put, so the same bytes are kept once; what refers to a blob uses its URL, which no tenant can use for
-// another's. Implementations, chosen by URL: blobs/folder_blobs.hpp, azure/azure_blobs.hpp; in memory for
-// tests. Any thread; blocks on disk or network.
+// another's. A store belongs to one installation: what nothing in its data refers to is removed in time
+// (tenancy/blob_sweep.hpp). Implementations, chosen by URL: blobs/folder_blobs.hpp, azure/azure_blobs.hpp; in
+// memory for tests. Any thread; blocks on disk or network.
 
 #include <cstdint>
 #include <filesystem>
@@ -10,7 +11,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
@@ -66,8 +66,6 @@ class Blobs {
   // Removes the blob unless it was used after `unused_since`; true when it is gone by this call. A put() at
   // the same time either keeps the blob or puts it anew. Error: blob_failed.
   virtual Result<bool> remove(const TenantId& tenant, std::string_view sha256, Timestamp unused_since) = 0;
-  // Tenants that have blobs. Error: blob_failed.
-  virtual Result<std::vector<TenantId>> tenants() const = 0;
   // Removes all blobs of the tenant (TENANT-4); returns how many.
   virtual Result<std::int64_t> erase(const TenantId& tenant) = 0;
 };

@@ -125,7 +125,8 @@ class SimBlobs final : public storage::Blobs {
   Result<std::string> get(const TenantId& tenant, std::string_view url) const override;
   Result<storage::BlobRef> put_from(const TenantId& tenant, const storage::BlobSource& source) override;
   Result<> get_to(const TenantId& tenant, std::string_view url, const storage::BlobSink& sink) const override;
-  Result<std::string> access_url(const TenantId& tenant, std::string_view url, Duration valid) const override {
+  Result<std::string> access_url(const TenantId& tenant, std::string_view url,
+                                 Duration valid) const override {
     return inner_->access_url(tenant, url, valid);
   }
   Result<> each(const TenantId& tenant,
@@ -133,7 +134,6 @@ class SimBlobs final : public storage::Blobs {
     return inner_->each(tenant, visit);
   }
   Result<bool> remove(const TenantId& tenant, std::string_view sha256, Timestamp unused_since) override;
-  Result<std::vector<TenantId>> tenants() const override { return inner_->tenants(); }
   Result<std::int64_t> erase(const TenantId& tenant) override { return inner_->erase(tenant); }
   // Of the mutant: what was put some steps ago is there now.
   void begin_step();

@@ -158,7 +158,7 @@ class AzureBlobs final : public Blobs {
 
   Result<> each(const TenantId& tenant,
                 const std::function<Result<>(const BlobInfo&)>& visit) const override {
-    return list(tenant.str() + "/", "", [&](const pugi::xml_node& found) -> Result<> {
+    return list(tenant.str() + "/", [&](const pugi::xml_node& found) -> Result<> {
       const std::string_view name = found.child_value("Name");
       const auto properties = found.child("Properties");
       const auto sha256 = name.substr(name.rfind('/') + 1);
@@ -184,17 +184,6 @@ class AzureBlobs final : public Blobs {
     if (gone.status == 202) return true;
     if (gone.status == 404 || gone.status == 412) return false;
     return failed(gone, "does not remove a blob");
-  }
-
-  Result<std::vector<TenantId>> tenants() const override {
-    std::vector<TenantId> tenants;
-    CASTIEL_TRY(list("", "/", [&](const pugi::xml_node& found) -> Result<> {
-      std::string_view name = found.child_value("Name");
-      if (name.ends_with('/')) name.remove_suffix(1);
-      if (auto tenant = parse_tenant_id(name)) tenants.push_back(*std::move(tenant));
-      return {};
-    }));
-    return tenants;
   }
 
   Result<std::int64_t> erase(const TenantId& tenant) override {
@@ -306,16 +295,14 @@ class AzureBlobs final : public Blobs {
     return true;
   }
 
-  // Blobs, or with a delimiter what their names begin with up to it.
-  Result<> list(const std::string& prefix, const std::string& delimiter,
+  Result<> list(const std::string& prefix,
                 const std::function<Result<>(const pugi::xml_node&)>& visit) const {
     std::string marker;
     do {
       AzureRequest request{.query = {{"comp", "list"},
                                      {"maxresults", std::to_string(options_.page)},
+                                     {"prefix", prefix},
                                      {"restype", "container"}}};
-      if (!prefix.empty()) request.query["prefix"] = prefix;
-      if (!delimiter.empty()) request.query["delimiter"] = delimiter;
       if (!marker.empty()) request.query["marker"] = marker;
       CASTIEL_ASSIGN(const auto response, send(request));
       if (response.status == 404) return {};
@@ -324,8 +311,7 @@ class AzureBlobs final : public Blobs {
       if (!document.load_buffer(response.body.data(), response.body.size()))
         return failed(response, "gives a list that cannot be read");
       const auto results = document.child("EnumerationResults");
-      for (const auto& found : results.child("Blobs").children(delimiter.empty() ? "Blob" : "BlobPrefix"))
-        CASTIEL_TRY(visit(found));
+      for (const auto& found : results.child("Blobs").children("Blob")) CASTIEL_TRY(visit(found));
       marker = results.child_value("NextMarker");
     } while (!marker.empty());
     return {};

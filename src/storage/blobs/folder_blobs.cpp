@@ -172,17 +172,6 @@ class FolderBlobs final : public Blobs {
     return true;
   }
 
-  Result<std::vector<TenantId>> tenants() const override {
-    std::vector<TenantId> tenants;
-    std::error_code error;
-    for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
-      auto tenant = parse_tenant_id(it->path().filename().string());
-      if (tenant && has_blobs(it->path())) tenants.push_back(*std::move(tenant));
-    }
-    CASTIEL_TRY(listed(folder_, error));
-    return tenants;
-  }
-
   Result<std::int64_t> erase(const TenantId& tenant) override {
     std::int64_t count = 0;
     CASTIEL_TRY(each(tenant, [&](const BlobInfo&) -> Result<> {
@@ -222,16 +211,6 @@ class FolderBlobs final : public Blobs {
     if (!error || error == std::errc::no_such_file_or_directory) return {};
     errno = error.value();
     return file_failed(path, "listed or removed");
-  }
-
-  // An erased tenant leaves nothing, one whose blobs were removed singly leaves folders.
-  static bool has_blobs(const fs::path& tenant) {
-    std::error_code error;
-    for (fs::directory_iterator it(tenant, error), end; !error && it != end; it.increment(error)) {
-      std::error_code ignored;
-      if (it->path().filename() != kDrafts && !fs::is_empty(it->path(), ignored)) return true;
-    }
-    return false;
   }
 
   // Dates a blob that is there already. Whoever put it may have died before its name was durable.

@@ -1,5 +1,5 @@
 #pragma once
-// A cache in Redis 6.2 or later, or what speaks its protocol: shared by all processes. Any thread; each call
+// A cache in Redis 6 or later, or what speaks its protocol: shared by all processes. Any thread; each call
 // blocks on the network for as long as the options say (a name is resolved by the system, in its time).
 
 #include <memory>

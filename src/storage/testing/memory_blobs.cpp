@@ -1,5 +1,7 @@
 #include "storage/testing/memory_blobs.hpp"
 
+#include <vector>
+
 #include "base/digest.hpp"
 
 namespace castiel::storage::testing {
@@ -72,15 +74,6 @@ Result<bool> MemoryBlobs::remove(const TenantId& tenant, std::string_view sha256
   if (it == mine->second.end() || it->second.last_use > unused_since) return false;
   mine->second.erase(it);
   return true;
-}
-
-Result<std::vector<TenantId>> MemoryBlobs::tenants() const {
-  std::lock_guard lock(mutex_);
-  std::vector<TenantId> tenants;
-  for (const auto& [tenant, blobs] : blobs_) {
-    if (!blobs.empty()) tenants.push_back(tenant);
-  }
-  return tenants;
 }
 
 Result<std::int64_t> MemoryBlobs::erase(const TenantId& tenant) {

@@ -21,7 +21,6 @@ class MemoryBlobs final : public Blobs {
   Result<std::string> access_url(const TenantId& tenant, std::string_view url, Duration valid) const override;
   Result<> each(const TenantId& tenant, const std::function<Result<>(const BlobInfo&)>& visit) const override;
   Result<bool> remove(const TenantId& tenant, std::string_view sha256, Timestamp unused_since) override;
-  Result<std::vector<TenantId>> tenants() const override;
   Result<std::int64_t> erase(const TenantId& tenant) override;
 
  private:

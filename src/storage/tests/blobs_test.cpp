@@ -21,7 +21,6 @@ namespace castiel::storage {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
@@ -237,15 +236,6 @@ TEST_P(BlobsContract, loses_no_blob_that_is_put_while_it_is_removed) {
   }
 }
 
-TEST_P(BlobsContract, names_the_tenants_that_have_blobs) {
-  EXPECT_THAT(blobs_.tenants().value(), IsEmpty());
-  const auto ref = blobs_.put(acme_, "one");
-  ASSERT_TRUE(ref && blobs_.put(other_, "two"));
-  EXPECT_THAT(blobs_.tenants().value(), UnorderedElementsAre(acme_, other_));
-  ASSERT_TRUE(blobs_.remove(acme_, ref->sha256, clock_.now() + 1h).value());
-  EXPECT_THAT(blobs_.tenants().value(), ElementsAre(other_));
-}
-
 TEST_P(BlobsContract, erases_one_tenant_and_no_other) {
   const auto mine = blobs_.put(acme_, "one");
   const auto theirs = blobs_.put(other_, "one");
@@ -301,7 +291,6 @@ TEST_F(FolderBlobsTest, sweep_drafts_of_the_killed_once_they_are_old) {
   ASSERT_TRUE(open_folder_blobs(folder_.path(), clock_));
   EXPECT_FALSE(std::filesystem::exists(drafts / "1.1"));
   EXPECT_TRUE(std::filesystem::exists(drafts / "2.1")) << "its process may be at it";
-  EXPECT_THAT(blobs_->tenants().value(), ElementsAre(acme_));
 }
 
 TEST_F(FolderBlobsTest, lose_no_old_blob_that_is_put_again_while_it_is_removed) {
