@@ -37,6 +37,11 @@ Timestamp to_timestamp(const timespec& at) {
   return {std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1'000};
 }
 
+std::string hex(Sha256& digest) {
+  const auto hash = digest.finish();
+  return to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+}
+
 // A new name is durable only when its folder is.
 Result<> sync_folder(const fs::path& folder) {
   const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -99,8 +104,7 @@ class FolderBlobs final : public Blobs {
       digest.update(piece);
       CASTIEL_TRY(draft.write(piece));
     }
-    const auto hash = digest.finish();
-    ref.sha256 = to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+    ref.sha256 = hex(digest);
     ref.url = blob_url(ref.sha256);
     CASTIEL_ASSIGN(const bool known, used_again(tenant, ref));
     if (!known) CASTIEL_TRY(keep(tenant, ref, draft));
@@ -135,8 +139,7 @@ class FolderBlobs final : public Blobs {
       digest.update(bytes);
       CASTIEL_TRY(sink(bytes));
     }
-    const auto hash = digest.finish();
-    if (to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()}) != sha256)
+    if (hex(digest) != sha256)
       return permanent("blob_damaged",
                        fmt::format("'{}' does not hold the bytes it is named after", path.string()));
     return {};
@@ -179,10 +182,6 @@ class FolderBlobs final : public Blobs {
       return {};
     }));
     const fs::path mine = folder_ / tenant.str();
-    {
-      const std::lock_guard lock(mutex_);
-      known_.clear();
-    }
     std::error_code error;
     fs::remove_all(mine, error);
     CASTIEL_TRY(listed(mine, error));
@@ -244,9 +243,11 @@ class FolderBlobs final : public Blobs {
     return sync_folder(path.parent_path());
   }
 
-  // <folder>/<tenant>/<two digits>, durable with the folders above it, whoever made them.
+  // <folder>/<tenant>/<two digits>, durable with the folders above it, whoever made them. One that was known
+  // may have gone with an erasure, also by another process.
   Result<> make_folder(const fs::path& path) {
-    {
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) {
       const std::lock_guard lock(mutex_);
       if (known_.contains(path.native())) return {};
     }

@@ -307,6 +307,14 @@ TEST_F(FolderBlobsTest, lose_no_old_blob_that_is_put_again_while_it_is_removed) 
   EXPECT_LT(removed, 300);
 }
 
+TEST_F(FolderBlobsTest, go_on_after_an_erasure_by_another_process) {
+  ASSERT_TRUE(blobs_->put(acme_, "bytes"));
+  ASSERT_TRUE(open_folder_blobs(folder_.path(), clock_).value()->erase(acme_));
+  const auto ref = blobs_->put(acme_, "bytes");
+  ASSERT_TRUE(ref) << ref.error().describe();
+  EXPECT_TRUE(blobs_->get(acme_, ref->url));
+}
+
 TEST_F(FolderBlobsTest, date_uses_by_the_clock_they_were_given) {
   ManualClock clock{parse_timestamp("2020-01-01T00:00:00Z").value()};
   const auto blobs = open_folder_blobs(folder_.path(), clock).value();
