@@ -25,7 +25,8 @@
 #include "processing/documents/document_reader.hpp"
 #include "processing/meetings/meeting_reader.hpp"
 #include "search/index_handler.hpp"
-#include "storage/blobs/folder_blobs.hpp"
+#include "storage/cache.hpp"
+#include "tenancy/blob_sweep.hpp"
 #include "tenancy/retention.hpp"
 
 namespace castiel::app {
@@ -39,6 +40,9 @@ constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 constexpr Duration kBrokerPatience =
     std::chrono::minutes(2);                        // a server that restarts is no reason to give up
 constexpr std::string_view kEmbedded = "embedded";  // broker.url without a broker of its own
+// A change of a tenant's settings made by another process is seen after this, or, without a cache in common,
+// after both together.
+constexpr Duration kSettingsReread = std::chrono::seconds(1), kSettingsKeptAlone = std::chrono::seconds(4);
 
 namespace event = model::event;
 namespace queue = model::queue;
@@ -60,6 +64,15 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
   options.risk.amount_cut = settings.get(settings::kAmountCut);
   options.mail_domains = settings.get(settings::kMailDomains);
   options.stale_days = static_cast<int>(settings.get(settings::kStaleDataDays));
+  return options;
+}
+
+tenancy::TenantSettings::Options tenant_settings_options(storage::Cache& cache,
+                                                         const SettingValues& settings) {
+  tenancy::TenantSettings::Options options;
+  options.cache = &cache;
+  options.reread = kSettingsReread;
+  options.kept = cache.shared() ? settings.get(settings::kCacheSettingsKept) : kSettingsKeptAlone;
   return options;
 }
 
@@ -124,6 +137,7 @@ struct Program::Parts {
   std::unique_ptr<messaging::RelayThread> relay_thread;
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
+  std::unique_ptr<storage::Cache> cache;
   std::unique_ptr<tenancy::TenantSettings> tenant_settings;
   std::unique_ptr<storage::Blobs> blobs;
   std::unique_ptr<extract::Extractor> extractor;
@@ -141,6 +155,7 @@ struct Program::Parts {
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
   std::unique_ptr<tenancy::Retention> retention;
+  std::unique_ptr<tenancy::BlobSweep> blob_sweep;
   std::unique_ptr<api::Services> services;
   std::jthread retention_thread;
 
@@ -191,11 +206,16 @@ Result<> Program::Parts::build() {
   CASTIEL_TRY(open_broker());
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
-  tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
+  CASTIEL_ASSIGN(auto cache_backend, storage::open_cache_backend(settings.get(settings::kCacheUrl), *clock));
+  cache = std::make_unique<storage::Cache>(std::move(cache_backend), *clock, ids, options.log, &metrics,
+                                           storage::Cache::Options());
+  tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings,
+                                                              tenant_settings_options(*cache, settings));
   deals = std::make_unique<intelligence::DealBook>(
       *clock, [this](const storage::Reader& reader) { return book_options(settings_of(reader.tenant())); });
 
-  CASTIEL_ASSIGN(blobs, storage::open_folder_blobs(options.data / "blobs"));
+  CASTIEL_ASSIGN(blobs,
+                 storage::open_blobs({settings.get(settings::kBlobsUrl), options.data / "blobs"}, *clock));
   extractor = extract::make_worker_pool(extractor_options(settings, options.programs), *clock, options.log);
   files = std::make_unique<connectors::ArchiveFileSystem>(*machine_files, *extractor, *clock);
 
@@ -331,6 +351,9 @@ std::optional<Error> Program::stuck() const {
 
 Result<> Program::start_imports() {
   auto& p = *parts_;
+  if (const auto warmed = p.tenant_settings->warm(); !warmed)
+    p.options.log.warn("settings_not_warmed",
+                       {{"code", warmed.error().code}, {"message", warmed.error().describe()}});
   p.imports = std::make_unique<sync::ImportService>(import_parts(), p.options.log);
   p.services->imports = p.imports.get();
   p.services->import_defaults = [this](const storage::Reader& reader) { return import_defaults(reader); };
@@ -347,6 +370,9 @@ void Program::start_retention() {
   retention.batch_rows = p.options.settings.get(settings::kRetentionBatchRows);
   p.retention = std::make_unique<tenancy::Retention>(*p.store, *p.tenant_settings, *p.clock, p.options.log,
                                                      &p.metrics, retention);
+  p.blob_sweep =
+      std::make_unique<tenancy::BlobSweep>(*p.store, *p.store, *p.blobs, *p.tenant_settings, *p.clock,
+                                           p.options.log, &p.metrics, tenancy::BlobSweep::Options());
   p.retention_thread = std::jthread([&p](const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any stopped;
@@ -354,11 +380,16 @@ void Program::start_retention() {
     Duration pause = kFirstRetention;
     // Between two pieces the writer is left to others.
     while (!stopped.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) {
-      const auto more = p.retention->step();
-      if (!more)
-        p.options.log.warn("retention_failed",
-                           {{"code", more.error().code}, {"message", more.error().describe()}});
-      pause = more && *more ? kBetweenPieces : std::max(p.retention->until_due(), kAfterTrouble);
+      bool more = false, trouble = false;
+      for (const auto& piece : {p.retention->step(), p.blob_sweep->step()}) {
+        more = more || piece.value_or(false);
+        trouble = trouble || !piece;
+        if (!piece)
+          p.options.log.warn("retention_failed",
+                             {{"code", piece.error().code}, {"message", piece.error().describe()}});
+      }
+      const Duration due = std::min(p.retention->until_due(), p.blob_sweep->until_due());
+      pause = more && !trouble ? kBetweenPieces : std::max(due, kAfterTrouble);
     }
   });
 }

@@ -125,6 +125,18 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
                   "A message delivered more often than this goes to the dead letters."),
 
+    global_url(
+        "blobs.url", "folder",
+        "Where large files are kept: `folder` for the data folder, or a container of Azure Blob Storage, "
+        "`azblob://account:key@host/container` with the account's key or "
+        "`azblob://account@host/container?SAS` with a shared access signature. The container is this "
+        "installation's alone."),
+    global_url("cache.url", "memory",
+               "Where what can be read again is kept for a while: `memory` of this process, or "
+               "`redis://user:password@host:port/db` (`rediss` for TLS) for a Redis all processes share."),
+    global_number("cache.settings_kept", duration, "10m", "", "1s", "1d",
+                  "How long tenants' settings are kept in a cache that processes share. A change ends it."),
+
     tenant_number("retry.first", duration, "1s", "", "10ms", "1h",
                   "Pause before the second try of a failed message; it doubles with each further try."),
     tenant_number("retry.longest", duration, "60s", "", "10ms", "1d",
@@ -142,6 +154,8 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_number(
         "retention.dead_letters", duration, "90d", "", "1d", "3650d",
         "How long a dead letter is kept after it was replayed or purged. Open ones are kept for good."),
+    tenant_number("retention.blobs", duration, "1d", "", "1d", "3650d",
+                  "How long a file is kept that nothing refers to any more."),
     global_number("retention.every", duration, "1h", "", "1m", "7d",
                   "Pause between two looks for what is older than it may get."),
     global_number("retention.batch_rows", integer, "1000", "rows", "10", "100000",

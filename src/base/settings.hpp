@@ -85,12 +85,16 @@ inline constexpr Setting<std::int64_t> kBatchRecords{"mapping.batch_records"};
 inline constexpr Setting<std::int64_t> kBatchThreshold{"mapping.batch_threshold"};
 inline constexpr Setting<std::int64_t> kPrefetch{"mapping.prefetch"};
 inline constexpr Setting<std::int64_t> kMaxDeliveries{"mapping.max_deliveries"};
+inline constexpr Setting<std::string> kBlobsUrl{"blobs.url"};  // "folder" or a URL
+inline constexpr Setting<std::string> kCacheUrl{"cache.url"};  // "memory" or a URL
+inline constexpr Setting<Duration> kCacheSettingsKept{"cache.settings_kept"};
 inline constexpr Setting<Duration> kRetryFirst{"retry.first"};
 inline constexpr Setting<Duration> kRetryLongest{"retry.longest"};
 inline constexpr Setting<Duration> kRetentionInbox{"retention.inbox"};
 inline constexpr Setting<Duration> kRetentionFlows{"retention.flows"};
 inline constexpr Setting<Duration> kRetentionVersions{"retention.versions"};
 inline constexpr Setting<Duration> kRetentionDeadLetters{"retention.dead_letters"};
+inline constexpr Setting<Duration> kRetentionBlobs{"retention.blobs"};
 inline constexpr Setting<Duration> kRetentionEvery{"retention.every"};
 inline constexpr Setting<std::int64_t> kRetentionBatchRows{"retention.batch_rows"};
 inline constexpr Setting<std::int64_t> kWorkersDataRaw{"workers.data_raw"};

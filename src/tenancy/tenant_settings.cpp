@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
 #include <utility>
 
@@ -28,6 +29,45 @@ SettingValues over(SettingValues values, const Stored& stored) {
   }
   return values;
 }
+
+constexpr std::string_view kCacheKey = "settings";
+
+std::string to_text(const Stored& stored) {
+  json::array rows;
+  for (const auto& [key, value] : stored) rows.push_back(json::array{key, value});
+  return json::serialize(rows);
+}
+
+Result<Stored> from_text(std::string_view text) {
+  CASTIEL_ASSIGN(const auto value, parse_json(text));
+  Stored stored;
+  const auto* rows = value.if_array();
+  if (rows == nullptr) return transient("cache_damaged", "the cached settings are none");
+  for (const auto& row : *rows) {
+    const auto* pair = row.if_array();
+    if (pair == nullptr || pair->size() != 2 || !(*pair)[0].is_string() || !(*pair)[1].is_string())
+      return transient("cache_damaged", "the cached settings are none");
+    stored.emplace_back((*pair)[0].as_string(), (*pair)[1].as_string());
+  }
+  return stored;
+}
+
+// Around a change: the cache knows before the commit that there may be one, and after it that there was.
+class Announced {
+ public:
+  Announced(storage::Cache* cache, const TenantId& tenant) : cache_(cache), tenant_(tenant) {
+    if (cache_ != nullptr) cache_->about_to_change(tenant_, kCacheKey);
+  }
+  Announced(const Announced&) = delete;
+  Announced& operator=(const Announced&) = delete;
+  ~Announced() {
+    if (cache_ != nullptr) cache_->remove(tenant_, kCacheKey);
+  }
+
+ private:
+  storage::Cache* cache_;
+  const TenantId& tenant_;
+};
 
 struct Change {
   const SettingSpec* spec;
@@ -94,9 +134,29 @@ Result<SettingValues> TenantSettings::of(const TenantId& tenant) const {
 }
 
 Result<SettingValues> TenantSettings::read(const TenantId& tenant) const {
+  if (options_.cache != nullptr) {
+    const auto text = options_.cache->load(tenant, kCacheKey, {options_.kept, options_.kept_stale},
+                                           [&] { return read_text(tenant); });
+    if (!text) return std::unexpected(text.error());
+    if (const auto stored = from_text(*text)) return over(global_, *stored);
+    options_.cache->remove(tenant, kCacheKey);  // another version's, or damaged: the store has it right
+  }
+  CASTIEL_ASSIGN(const auto text, read_text(tenant));
+  CASTIEL_ASSIGN(const auto stored, from_text(text));
+  return over(global_, stored);
+}
+
+Result<std::string> TenantSettings::read_text(const TenantId& tenant) const {
   CASTIEL_ASSIGN(const auto reader, store_.read(tenant));
   CASTIEL_ASSIGN(const Stored stored, reader->settings());
-  return over(global_, stored);
+  return to_text(stored);
+}
+
+Result<> TenantSettings::warm() const {
+  CASTIEL_ASSIGN(const auto view, store_.operator_view());
+  CASTIEL_ASSIGN(const auto tenants, view->tenants());
+  for (const auto& info : tenants | std::views::take(options_.cached_tenants)) CASTIEL_TRY(of(info.tenant));
+  return {};
 }
 
 void TenantSettings::remember(const TenantId& tenant, SettingValues values, std::uint64_t generation) const {
@@ -113,6 +173,8 @@ Result<> TenantSettings::set(const TenantId& tenant,
                              std::span<const std::pair<std::string, std::string>> changes,
                              std::string_view actor) {
   CASTIEL_ASSIGN(const std::vector<Change> checked, check_all(changes));
+  std::optional<Announced> announced;
+  announced.emplace(options_.cache, tenant);
   CASTIEL_ASSIGN(const auto transaction, store_.begin(tenant, Deadline::after(clock_, options_.writer)));
   CASTIEL_ASSIGN(const Stored stored, transaction->settings());
   SettingValues values = over(global_, stored);
@@ -129,6 +191,7 @@ Result<> TenantSettings::set(const TenantId& tenant,
   }
   if (!changed) return {};
   const auto committed = transaction->commit();
+  announced.reset();
   // Also when it failed: with commit_unknown the new values may be in force. What is forgotten is read again,
   // so that of two set() at once the later commit wins, whichever of them comes here first.
   const std::lock_guard lock(mutex_);
@@ -144,6 +207,7 @@ Result<> TenantSettings::set(const TenantId& tenant, std::string_view key, std::
 }
 
 void TenantSettings::forget(const TenantId& tenant) {
+  if (options_.cache != nullptr) options_.cache->erase(tenant);
   const std::lock_guard lock(mutex_);
   ++generation_;
   cache_.erase(tenant);

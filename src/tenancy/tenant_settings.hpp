@@ -14,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/settings.hpp"
+#include "storage/cache.hpp"
 #include "storage/store.hpp"
 
 namespace castiel::tenancy {
@@ -32,6 +33,12 @@ class TenantSettings final : public SettingsView {
     Duration reread = std::chrono::seconds(5);  // a change made elsewhere is seen after this at the latest
     Duration writer = std::chrono::seconds(5);  // wait for the store's writer, at most
     std::size_t cached_tenants = 1'000;
+    // Set: what the store has is asked for by way of this cache, every `reread`, and kept there for `kept`;
+    // it outlives this object. A change made through any object that shares the cache is seen by the others
+    // after their `reread`, one made otherwise after `kept`.
+    storage::Cache* cache = nullptr;
+    Duration kept = std::chrono::minutes(10);
+    Duration kept_stale = std::chrono::hours(1);  // shown for so much longer while the store fails
   };
 
   // `store` and `clock` outlive this object.
@@ -51,7 +58,11 @@ class TenantSettings final : public SettingsView {
                std::string_view actor);
   Result<> set(const TenantId& tenant, std::string_view key, std::string_view value, std::string_view actor);
 
-  // Drops what is remembered of an erased tenant, so that one made anew under its name starts with defaults.
+  // Reads the settings of up to `cached_tenants` tenants, so that the first work of each need not wait.
+  Result<> warm() const;
+
+  // Drops what is remembered of an erased tenant, in the cache too, so that one made anew under its name
+  // starts with defaults.
   void forget(const TenantId& tenant);
 
   // All settings a tenant may have its own value of, in the table's order, read from the store now.
@@ -64,6 +75,7 @@ class TenantSettings final : public SettingsView {
     Duration read_at{0};  // monotonic
   };
   Result<SettingValues> read(const TenantId& tenant) const;
+  Result<std::string> read_text(const TenantId& tenant) const;
   void remember(const TenantId& tenant, SettingValues values, std::uint64_t generation) const;
 
   storage::Store& store_;

@@ -5,6 +5,7 @@
 
 #include "connectors/files/archive_files.hpp"
 #include "flow.hpp"
+#include "tenancy/blob_sweep.hpp"
 
 namespace castiel {
 namespace {
@@ -101,6 +102,37 @@ TEST_F(ContentFlow, a_second_import_creates_and_updates_nothing) {
   const auto forced = import({"in"}, true);
   expect_adds_up(forced);
   EXPECT_EQ(state(), before) << "read again with --again, the same bytes say the same";
+}
+
+TEST_F(ContentFlow, no_blob_a_shard_or_a_waiting_message_needs_is_taken_for_an_orphan) {
+  put_mixed_folder();
+  files.put("in/mail/broken.eml",
+            "Message-ID: <m9@seller.example>\r\nFrom: sam@seller.example\r\nTo: ann@buyer.example\r\n"
+            "Subject: A document that cannot be read\r\nDate: Tue, 8 Sep 2026 08:00:00 +0000\r\n"
+            "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b1\r\n\r\n--b1\r\n"
+            "Content-Type: application/pdf; name=a.pdf\r\n"
+            "Content-Disposition: attachment; filename=a.pdf\r\n\r\n%PDF-1.4 cut\r\n--b1--\r\n");
+  import({"in"});
+  const auto count = [&] {
+    int blobs_there = 0;
+    EXPECT_TRUE(blobs.each(tenant, [&](const storage::BlobInfo&) -> Result<> {
+      ++blobs_there;
+      return {};
+    }));
+    return blobs_there;
+  };
+  const int before = count();
+  EXPECT_GE(before, 3) << "the note, the attachment, the broken document";
+  ASSERT_TRUE(blobs.put(tenant, "left behind by a step that never committed"));
+  // All are as old as can be: these blobs have no clock.
+  const FixedSettings settings;
+  tenancy::BlobSweep sweep(*store, *store, blobs, settings, clock, {}, nullptr, {});
+  while (sweep.step().value()) {
+  }
+  EXPECT_EQ(sweep.removed(), 1);
+  EXPECT_EQ(count(), before);
+  for (const auto& document : data_of("document"))
+    EXPECT_TRUE(blobs.get(tenant, string_or(document, "blobUrl"))) << json::serialize(document);
 }
 
 TEST_F(ContentFlow, answers_belong_to_the_thread_also_when_they_come_first) {

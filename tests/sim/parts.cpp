@@ -306,6 +306,26 @@ Result<std::string> SimBlobs::get(const TenantId& tenant, std::string_view url) 
   return inner_->get(tenant, url);
 }
 
+Result<storage::BlobRef> SimBlobs::put_from(const TenantId& tenant, const storage::BlobSource& source) {
+  faults_->point("blob.put");
+  CASTIEL_TRY(faults_->blob(true));
+  CASTIEL_ASSIGN(auto ref, inner_->put_from(tenant, source));
+  faults_->point("blob.put done");
+  return ref;
+}
+
+Result<> SimBlobs::get_to(const TenantId& tenant, std::string_view url, const storage::BlobSink& sink) const {
+  faults_->point("blob.get");
+  CASTIEL_TRY(faults_->blob(false));
+  return inner_->get_to(tenant, url, sink);
+}
+
+Result<bool> SimBlobs::remove(const TenantId& tenant, std::string_view sha256, Timestamp unused_since) {
+  faults_->point("blob.remove");
+  CASTIEL_TRY(faults_->blob(false));
+  return inner_->remove(tenant, sha256, unused_since);
+}
+
 void SimBlobs::begin_step() {
   constexpr int kSteps = 20;
   for (auto& late : late_) {

@@ -123,6 +123,17 @@ class SimBlobs final : public storage::Blobs {
       : inner_(&inner), faults_(&faults), mutant_(mutant) {}
   Result<storage::BlobRef> put(const TenantId& tenant, std::string_view bytes) override;
   Result<std::string> get(const TenantId& tenant, std::string_view url) const override;
+  Result<storage::BlobRef> put_from(const TenantId& tenant, const storage::BlobSource& source) override;
+  Result<> get_to(const TenantId& tenant, std::string_view url, const storage::BlobSink& sink) const override;
+  Result<std::string> access_url(const TenantId& tenant, std::string_view url,
+                                 Duration valid) const override {
+    return inner_->access_url(tenant, url, valid);
+  }
+  Result<> each(const TenantId& tenant,
+                const std::function<Result<>(const storage::BlobInfo&)>& visit) const override {
+    return inner_->each(tenant, visit);
+  }
+  Result<bool> remove(const TenantId& tenant, std::string_view sha256, Timestamp unused_since) override;
   Result<std::int64_t> erase(const TenantId& tenant) override { return inner_->erase(tenant); }
   // Of the mutant: what was put some steps ago is there now.
   void begin_step();

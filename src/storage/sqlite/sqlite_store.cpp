@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "storage/sqlite/impl/blob_references.hpp"
 #include "storage/sqlite/impl/full_text.hpp"
 #include "storage/sqlite/impl/migrations.hpp"
 #include "storage/sqlite/impl/outbox_rows.hpp"
@@ -262,6 +263,19 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_ten
 Result<std::unique_ptr<OperatorView>> SqliteStore::operator_view() {
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(impl_->readers));
   return std::make_unique<SqliteOperatorView>(std::move(snapshot));
+}
+
+Result<Timestamp> SqliteStore::each_blob_reference(
+    const TenantId& tenant, const std::function<void(std::string_view sha256)>& visit) {
+  CASTIEL_ASSIGN(const bool known, tenant_exists(tenant));
+  if (!known) return unknown_tenant(tenant);
+  const Timestamp now = impl_->clock->now();
+  CASTIEL_ASSIGN(auto snapshot, Snapshot::open(impl_->readers));
+  CASTIEL_TRY(sqlite::each_blob_reference(snapshot.connection(), tenant_tables(), tenant.view(), visit));
+  // What waits in the queues of this file was read.
+  if (impl_->options.publish_to == PublishTo::queues) return now;
+  CASTIEL_ASSIGN(const auto began, oldest_flow_under_way(snapshot.connection(), tenant.view()));
+  return began.value_or(now);
 }
 
 QueueRows& SqliteStore::queue_rows() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "storage/blob_references.hpp"
 #include "storage/sqlite/queue_rows.hpp"
 #include "storage/store.hpp"
 
@@ -23,7 +24,7 @@ class CallObserver {
   virtual Result<> after(std::string_view call) = 0;
 };
 
-class SqliteStore final : public Store {
+class SqliteStore final : public Store, public BlobReferences {
  public:
   enum class PublishTo { queues, outbox };
   struct Options {
@@ -50,6 +51,8 @@ class SqliteStore final : public Store {
                                                                          Deadline deadline) override;
   Result<std::unique_ptr<OperatorView>> operator_view() override;
   Outbox& outbox() override;
+  Result<Timestamp> each_blob_reference(const TenantId& tenant,
+                                        const std::function<void(std::string_view sha256)>& visit) override;
 
   // The rows of the embedded broker, which lives in this file.
   QueueRows& queue_rows();

@@ -6,7 +6,9 @@
 #include <filesystem>
 
 #include "base/random.hpp"
+#include "storage/memory/memory_cache.hpp"
 #include "storage/sqlite/sqlite_store.hpp"
+#include "storage/testing/redis_server.hpp"
 
 namespace castiel::tenancy {
 namespace {
@@ -206,6 +208,102 @@ TEST_F(TenantSettingsTest, keeps_no_more_tenants_than_it_may) {
   EXPECT_EQ(faults.reads, reads);
   ASSERT_TRUE(small.of(acme));
   EXPECT_EQ(faults.reads, reads + 1);
+}
+
+// Two processes with a cache in common.
+struct SharedSettingsTest : TenantSettingsTest {
+  std::shared_ptr<storage::CacheBackend> backend = storage::make_memory_cache(clock);
+  storage::Cache cache{backend, clock, ids}, cache_elsewhere{backend, clock, ids};
+  TenantSettings here{*store, clock, global, {.reread = 1s, .cache = &cache}};
+  TenantSettings elsewhere{*store, clock, global, {.reread = 1s, .cache = &cache_elsewhere}};
+};
+
+TEST_F(SharedSettingsTest, the_store_is_read_once_in_ten_minutes_for_all_processes) {  // FLOW-12
+  ASSERT_TRUE(here.warm());
+  const int reads = faults.reads;
+  for (int second = 0; second < 590; second += 5) {
+    EXPECT_EQ(simulations(here, acme), 500);
+    EXPECT_EQ(simulations(elsewhere, acme), 500);
+    clock.advance(5s);
+  }
+  EXPECT_EQ(faults.reads, reads);
+  clock.advance(10s);
+  EXPECT_EQ(simulations(here, acme), 500);
+  clock.advance(1s);
+  EXPECT_EQ(simulations(elsewhere, acme), 500);
+  EXPECT_EQ(faults.reads, reads + 1);
+}
+
+TEST_F(SharedSettingsTest, a_change_is_seen_elsewhere_after_a_second) {  // FLOW-13
+  EXPECT_EQ(simulations(elsewhere, acme), 500);
+  ASSERT_TRUE(here.set(acme, "forecast.simulations", "1000", "ann"));
+  EXPECT_EQ(simulations(here, acme), 1000);
+  clock.advance(1s);
+  EXPECT_EQ(simulations(elsewhere, acme), 1000);
+}
+
+TEST_F(SharedSettingsTest, a_change_that_is_refused_leaves_the_cache_as_it_was) {
+  EXPECT_EQ(simulations(elsewhere, acme), 500);
+  faults.failing = "commit";
+  EXPECT_FALSE(here.set(acme, "forecast.simulations", "1000", "ann"));
+  faults.failing.clear();
+  clock.advance(1s);
+  EXPECT_EQ(simulations(elsewhere, acme), 500);
+  ASSERT_TRUE(here.set(acme, "forecast.simulations", "1000", "ann"));
+  clock.advance(1s);
+  EXPECT_EQ(simulations(elsewhere, acme), 1000);
+}
+
+TEST_F(SharedSettingsTest, what_was_seen_last_goes_on_while_the_store_fails) {
+  EXPECT_EQ(simulations(here, acme), 500);
+  faults.failing = "read";
+  clock.advance(20min);
+  EXPECT_EQ(simulations(here, acme), 500);
+  EXPECT_EQ(simulations(elsewhere, acme), 500) << "it never saw the store";
+}
+
+TEST_F(SharedSettingsTest, an_erased_tenant_leaves_nothing_in_the_cache) {
+  ASSERT_TRUE(here.set(acme, "forecast.simulations", "1000", "ann"));
+  EXPECT_EQ(simulations(elsewhere, acme), 1000);
+  ASSERT_TRUE(store->erase_tenant(acme, soon()));
+  here.forget(acme);
+  ASSERT_TRUE(store->create_tenant(acme, soon()));
+  EXPECT_EQ(simulations(here, acme), 500);
+  clock.advance(1s);
+  EXPECT_EQ(simulations(elsewhere, acme), 500);
+}
+
+TEST_F(SharedSettingsTest, what_the_cache_has_and_no_settings_are_is_read_from_the_store) {
+  for (const char* text : {"", "{", "{}", "[1]", "[[\"a\"]]", "[[\"a\", 1]]"}) {
+    cache.put(acme, "settings", text, 10min);
+    clock.advance(1s);
+    EXPECT_EQ(simulations(here, acme), 500) << text;
+  }
+}
+
+TEST(SharedSettings, changes_are_seen_through_redis) {  // FLOW-12, FLOW-13, BACKENDS-2
+  const SystemClock clock;
+  SystemRandom random;
+  IdGenerator ids{clock, random};
+  storage::testing::TemporaryFolder folder("settings");
+  storage::testing::RedisServer redis;
+  storage::SqliteStore::Options options;
+  options.path = (folder.path() / "castiel.db").string();
+  options.sync = false;
+  const auto store = storage::SqliteStore::open(options, clock).value();
+  const TenantId acme{"acme"};
+  ASSERT_TRUE(store->create_tenant(acme, Deadline::after(clock, 5s)));
+  storage::Cache cache{storage::open_cache_backend(redis.url(), clock).value(), clock, ids};
+  storage::Cache cache_elsewhere{storage::open_cache_backend(redis.url(), clock).value(), clock, ids};
+  TenantSettings here{*store, clock, {}, {.reread = 0s, .cache = &cache}};
+  TenantSettings elsewhere{*store, clock, {}, {.reread = 0s, .cache = &cache_elsewhere}};
+  EXPECT_EQ(elsewhere.of(acme).value().get(settings::kForecastSimulations), 2000);
+  EXPECT_EQ(redis.keys(), 1);
+  ASSERT_TRUE(here.set(acme, "forecast.simulations", "1000", "ann"));
+  EXPECT_EQ(elsewhere.of(acme).value().get(settings::kForecastSimulations), 1000);
+  redis.stop();
+  ASSERT_TRUE(here.set(acme, "forecast.simulations", "3000", "ann"));
+  EXPECT_EQ(elsewhere.of(acme).value().get(settings::kForecastSimulations), 3000);
 }
 
 }  // namespace
