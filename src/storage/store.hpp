@@ -118,8 +118,13 @@ class Reader {
   virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
                                                        std::size_t limit) const = 0;
-  virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;
+  virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;  // in either place
   virtual Result<std::int64_t> dead_letter_count() const = 0;
+  // In id order, so those of one record's key in the order they came.
+  virtual Result<std::vector<DeadLetter>> letters(const LetterQuery& query) const = 0;
+  // The letters a query chooses (its limit, `after` and `with_payload` do not count), in groups, most first.
+  virtual Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& query,
+                                                         LetterGrouping by) const = 0;
 };
 
 class Transaction : public Reader {
@@ -155,8 +160,13 @@ class Transaction : public Reader {
   // At most kMaxProblems for each flow are kept; the counter `problems` of the ledger counts all.
   virtual Result<> add_problem(const CorrelationId& correlation, const Problem& problem) = 0;
 
-  virtual Result<> put_dead_letter(const DeadLetter& letter) = 0;
+  virtual Result<> put_dead_letter(const DeadLetter& letter) = 0;  // to its place
+  // Of either place. Error not_found when it is not open (any more).
   virtual Result<> set_dead_letter_state(std::string_view id, std::string_view state) = 0;
+  // What became of a letter that was replayed: `outcome` effect or dead, `by` the letter it ended as. Dead
+  // stays dead: of a message that was split some records may have had their effect. No error when the letter
+  // is gone.
+  virtual Result<> set_replay_outcome(std::string_view id, std::string_view outcome, std::string_view by) = 0;
   // Parks a record behind its key; the first record of a key only marks the key.
   virtual Result<> park(std::string_view queue, std::string_view key, const OutgoingMessage& record) = 0;
   virtual Result<> mark_parked(std::string_view queue, std::string_view key) = 0;
@@ -204,7 +214,12 @@ class OperatorView {
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const = 0;
   // The tenant a flow belongs to.
   virtual Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const = 0;
-  virtual Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const = 0;
+  virtual Result<std::optional<TenantId>> tenant_of_dead_letter(
+      std::string_view id) const = 0;  // either place
+  // As the Reader's, over all tenants.
+  virtual Result<std::vector<DeadLetter>> letters(const LetterQuery& query) const = 0;
+  virtual Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& query,
+                                                         LetterGrouping by) const = 0;
 };
 
 class Store {

@@ -266,6 +266,7 @@ Result<> ImportJob::State::bury_lost(storage::Transaction& tx, const connectors:
   letter.correlation = run.correlation;
   letter.payload = p.source;
   letter.errors = {{letter.at, p.code, p.message}};
+  letter.signature = messaging::signature_of(p.code, p.message, "");
   CASTIEL_TRY(tx.put_dead_letter(letter));
   CASTIEL_TRY(count(tx, "dead", 1));
   return count(tx, "read", 1);

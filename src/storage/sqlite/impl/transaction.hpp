@@ -48,6 +48,7 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> add_problem(const CorrelationId& correlation, const Problem& problem) override;
   Result<> put_dead_letter(const DeadLetter& letter) override;
   Result<> set_dead_letter_state(std::string_view id, std::string_view state) override;
+  Result<> set_replay_outcome(std::string_view id, std::string_view outcome, std::string_view by) override;
   Result<> park(std::string_view queue, std::string_view key, const OutgoingMessage& record) override;
   Result<> mark_parked(std::string_view queue, std::string_view key) override;
   Result<std::optional<OutgoingMessage>> unpark(std::string_view queue, std::string_view key) override;
