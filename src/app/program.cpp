@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/extractor.hpp"
+#include "app/redact.hpp"
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
@@ -58,12 +59,19 @@ intelligence::BookOptions book_options(const SettingValues& settings) {
 }
 
 messaging::ConsumerTuning tuning(const SettingValues& settings) {
-  return {{static_cast<int>(settings.get(settings::kPrefetch)),
-           static_cast<int>(settings.get(settings::kBatchRecords)),
-           static_cast<int>(settings.get(settings::kBatchThreshold))},
-          static_cast<int>(settings.get(settings::kMaxDeliveries)),
-          settings.get(settings::kRetryFirst),
-          settings.get(settings::kRetryLongest)};
+  return {
+      {static_cast<int>(settings.get(settings::kPrefetch)),
+       static_cast<int>(settings.get(settings::kBatchRecords)),
+       static_cast<int>(settings.get(settings::kBatchThreshold))},
+      static_cast<int>(settings.get(settings::kMaxDeliveries)),
+      settings.get(settings::kRetryFirst),
+      settings.get(settings::kRetryLongest),
+      messaging::QuarantinePolicy{static_cast<int>(settings.get(settings::kQuarantineTries)),
+                                  settings.get(settings::kQuarantineAge),
+                                  static_cast<int>(settings.get(settings::kQuarantineCrashes)),
+                                  static_cast<int>(settings.get(settings::kQuarantineRepeats)),
+                                  static_cast<std::size_t>(settings.get(settings::kQuarantineMessageBytes)),
+                                  settings.get(settings::kQuarantineBlocked)}};
 }
 
 messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name,
@@ -129,6 +137,7 @@ struct Program::Parts {
   std::unique_ptr<search::IndexHandler> index;
   std::unique_ptr<linking::LinkHandler> links;
   std::unique_ptr<intelligence::RiskHandler> risk;
+  std::unique_ptr<messaging::Rehearsal> rehearsal;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
@@ -197,6 +206,8 @@ Result<> Program::Parts::build() {
   links = std::make_unique<linking::LinkHandler>(*clock, ids, mail_domains);
   risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
   workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
+  rehearsal = std::make_unique<messaging::Rehearsal>(messaging::Rehearsal::Parts{
+      .store = store.get(), .schemas = schemas.get(), .clock = clock, .ids = &ids});
   const auto& roles = options.roles;
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kDataRaw, {std::string(event::kDataRaw)}), *crm,
                            roles.processing, settings.get(settings::kWorkersDataRaw)));
@@ -219,6 +230,7 @@ Result<> Program::Parts::build() {
                                                               .ids = ids,
                                                               .settings = *tenant_settings});
   services->publisher = publisher.get();
+  services->rehearsal = rehearsal.get();
   services->blobs = blobs.get();
   services->mail_domains = mail_domains;
   services->metrics = &metrics;
@@ -270,6 +282,10 @@ Result<> Program::Parts::add_content_stages() {
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
                                       bool run, std::int64_t threads) {
   consumer.tuning_of = [this](const TenantId& tenant) { return tuning(settings_of(tenant)); };
+  consumer.redact = redact_message;
+  // Those that keep something of what they read, by the version of the data, must not see a rehearsal's
+  // writes.
+  rehearsal->add(consumer.queue.name, handler, &handler != links.get() && &handler != risk.get());
   consumers.push_back(std::make_unique<messaging::Consumer>(
       messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
                                options.log},

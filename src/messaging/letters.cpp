@@ -7,6 +7,7 @@
 #include "base/digest.hpp"
 #include "base/utf8.hpp"
 #include "messaging/event.hpp"
+#include "messaging/handler.hpp"
 
 namespace castiel::messaging {
 namespace {
@@ -38,7 +39,8 @@ int records_in(const Event& event) {
 
 std::string normalised(std::string_view message, std::string_view key) {
   std::string text(message);
-  if (key.size() > 1) {
+  // As a word it is found below; with other characters in it it is no word.
+  if (!std::ranges::all_of(key, is_word)) {
     for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + 1))
       text.replace(at, key.size(), "#");
   }
@@ -62,7 +64,7 @@ std::string normalised(std::string_view message, std::string_view key) {
     auto last = end;
     while (last > i + 1 && (text[last - 1] == '.' || text[last - 1] == ':')) --last;
     const std::string_view word(text.data() + i, last - i);
-    out += is_particular(word) ? std::string_view("#") : word;
+    out += word == key || is_particular(word) ? std::string_view("#") : word;
     out.append(text, last, end - last);
     i = end;
   }
@@ -129,11 +131,13 @@ Result<PutBack> put_back(storage::Transaction& tx, Broker& broker, const storage
   if (auto why = no_message(letter)) return PutBack{false, {}, "impossible", std::move(*why)};
   storage::OutgoingMessage message{ids.next(),          letter.type, letter.correlation,
                                    storage::kRetryLane, 1,           letter.payload};
+  std::string_view counted = letter.place == storage::LetterPlace::quarantine ? "quarantined" : "dead";
   // What cannot be read as an event is put back as it is: it may be its reader that was wrong.
   if (auto event = parse_event(letter.payload)) {
     event->id = message.id;
     event->replay_of = letter.id;
     message.records = records_in(*event);
+    if (bool_or(event->data.get_object(), kCameAlong, false)) counted = "deadAlong";
     message.body = serialize(*event);
   }
   CASTIEL_TRY(tx.set_dead_letter_state(letter.id, "replayed"));
@@ -148,6 +152,9 @@ Result<PutBack> put_back(storage::Transaction& tx, Broker& broker, const storage
   } else {
     CASTIEL_TRY(tx.park(letter.queue, letter.key, message));
   }
+  // Of each record the ledger says what it came to in the end: these are open again.
+  CASTIEL_TRY(
+      tx.count(letter.correlation, letter.queue, counted, letter.key.empty() ? -message.records : -1));
   CASTIEL_TRY(tx.count(letter.correlation, letter.queue, "replayed", 1));
   CASTIEL_TRY(tx.add_flow_entry(
       letter.correlation, {now, letter.queue, "retry", letter.type, message.id,

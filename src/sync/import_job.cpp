@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/digest.hpp"
+#include "messaging/letters.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
 #include "sync/impl/import_state.hpp"
