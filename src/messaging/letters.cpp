@@ -24,9 +24,9 @@ bool is_quote(char c) {
   return c == '\'' || c == '"' || c == '`';
 }
 
-// A word that names one thing: it has a digit or is an address.
+// A word that names one thing: it has a digit, or is an address, a path or the name of a file or field.
 bool is_particular(std::string_view word) {
-  return word.find('@') != std::string_view::npos ||
+  return word.find_first_of("@/.") != std::string_view::npos ||
          std::ranges::any_of(word, [](char c) { return c >= '0' && c <= '9'; });
 }
 

@@ -110,6 +110,11 @@ Result<json::object> queues_json(Services& services) {
   CASTIEL_ASSIGN(const auto view, services.store.operator_view());
   CASTIEL_ASSIGN(const auto dead, view->dead_letters_by_queue());
   CASTIEL_ASSIGN(const auto parked, view->parked_by_queue());
+  storage::LetterQuery set_apart;
+  set_apart.place = storage::LetterPlace::quarantine;
+  CASTIEL_ASSIGN(const auto groups, view->letter_groups(set_apart, storage::LetterGrouping::queue));
+  std::vector<std::pair<std::string, std::int64_t>> quarantined;
+  for (const auto& group : groups) quarantined.emplace_back(group.key, group.count);
   const auto count_of = [](const auto& counts, const std::string& queue) {
     const auto it = std::ranges::find(counts, queue, [](const auto& c) { return c.first; });
     return it == counts.end() ? std::int64_t{0} : it->second;
@@ -123,6 +128,7 @@ Result<json::object> queues_json(Services& services) {
                      {"delayed", s.delayed},
                      {"parked", count_of(parked, s.name)},
                      {"deadLetters", count_of(dead, s.name)},
+                     {"quarantined", count_of(quarantined, s.name)},
                      {"oldestSeconds", s.oldest_seconds},
                      {"consumers", services.consumers ? services.consumers(s.name) : 0},
                      {"ratePerSecond", services.rates.rate(s.name, s.settled_total, now)}});

@@ -25,6 +25,7 @@ TEST(Signature, leaves_out_what_differs_between_two_messages_of_one_cause) {
   EXPECT_EQ(normalised("line 12: 'Acme Ltd' has  3 fields, not 6.", ""), "line #: # has # fields, not #.");
   EXPECT_EQ(normalised("deal Bergholt: sent by ann@example.com", "Bergholt"), "deal #: sent by #");
   EXPECT_EQ(normalised("it isn't there", ""), "it isn't there");
+  EXPECT_EQ(normalised("not in /tmp/x/deals.csv: see deals.csv.", ""), "not in #: see #.");
   EXPECT_EQ(signature_of("bad", "amount '1' of O-1", "O-1"),
             signature_of("bad", "amount '27' of O-2", "O-2"));
   EXPECT_NE(signature_of("bad", "amount", ""), signature_of("worse", "amount", ""));
