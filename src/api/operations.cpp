@@ -13,7 +13,7 @@ std::vector<Operation> join() {
   std::vector<Operation> all;
   for (auto* part :
        {impl::tenant_operations, impl::deal_operations, impl::shard_operations, impl::import_operations,
-        impl::flow_operations, impl::letter_operations, impl::link_operations}) {
+        impl::flow_operations, impl::letter_operations, impl::reconcile_operations, impl::link_operations}) {
     auto operations = part();
     std::ranges::move(operations, std::back_inserter(all));
   }

@@ -6,7 +6,9 @@
 #include <mutex>
 #include <thread>
 
+#include "api/operations.hpp"
 #include "app/extractor.hpp"
+#include "app/reconciliation.hpp"
 #include "app/redact.hpp"
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
@@ -32,6 +34,7 @@ namespace {
 
 constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
+constexpr Duration kFirstReconciliation = std::chrono::seconds(90);
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 
@@ -138,18 +141,21 @@ struct Program::Parts {
   std::unique_ptr<linking::LinkHandler> links;
   std::unique_ptr<intelligence::RiskHandler> risk;
   std::unique_ptr<messaging::Rehearsal> rehearsal;
+  std::vector<operations::QueueOf> queues;
+  std::unique_ptr<operations::Reconciler> reconciler;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
   std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<api::Services> services;
-  std::jthread retention_thread;
+  std::jthread retention_thread, reconcile_thread;
 
   SettingValues settings_of(const TenantId& tenant) const {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
   Result<> add_content_stages();
+  Result<> reconcile_due(const std::stop_token& stop);
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
 };
@@ -158,6 +164,7 @@ Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Program::~Program() {
   parts_->retention_thread = {};
+  parts_->reconcile_thread = {};
   if (parts_->imports) parts_->imports->stop();
   stop_workers();
 }
@@ -223,6 +230,16 @@ Result<> Program::Parts::build() {
       add_consumer(consumer_options(settings, queue::kAnalyticsRisk, intelligence::RiskHandler::patterns()),
                    *risk, roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
+  reconciler = std::make_unique<operations::Reconciler>(
+      operations::Reconciler::Parts{store.get(), broker.get(), publisher.get(), clock},
+      operations::Reconciler::Options{.queues = queues,
+                                      .consequences = consequences(),
+                                      .integration_of = integration_of_flow,
+                                      .refetch = [this](const TenantId& tenant, const CorrelationId& flow)
+                                          -> Result<std::optional<CorrelationId>> {
+                                        if (imports == nullptr) return std::optional<CorrelationId>();
+                                        return refetch_import(*store, *imports, tenant, flow);
+                                      }});
   services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
                                                               .broker = *broker,
                                                               .deals = *deals,
@@ -231,6 +248,7 @@ Result<> Program::Parts::build() {
                                                               .settings = *tenant_settings});
   services->publisher = publisher.get();
   services->rehearsal = rehearsal.get();
+  services->reconciler = reconciler.get();
   services->blobs = blobs.get();
   services->mail_domains = mail_domains;
   services->metrics = &metrics;
@@ -285,6 +303,11 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
   consumer.redact = redact_message;
   // Those that keep something of what they read, by the version of the data, must not see a rehearsal's
   // writes.
+  const bool source = consumer.queue.name == queue::kDataRaw ||
+                      consumer.queue.name == queue::kCommunications ||
+                      consumer.queue.name == queue::kDocuments || consumer.queue.name == queue::kMeetings ||
+                      consumer.queue.name == queue::kEvents;
+  queues.push_back({consumer.queue.name, consumer.queue.patterns, source});
   rehearsal->add(consumer.queue.name, handler, &handler != links.get() && &handler != risk.get());
   consumers.push_back(std::make_unique<messaging::Consumer>(
       messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
@@ -337,6 +360,50 @@ void Program::start_retention() {
       pause = more && *more ? kBetweenPieces : std::max(p.retention->until_due(), kAfterTrouble);
     }
   });
+}
+
+// One tenant after another, and then a day's rest. A process that restarts more often goes on from what each
+// tenant's last reconciliation says.
+void Program::start_reconciliation() {
+  auto& p = *parts_;
+  p.reconcile_thread = std::jthread([&p](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    Duration pause = kFirstReconciliation;
+    while (!stopped.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) {
+      pause = kAfterTrouble;
+      if (auto done = p.reconcile_due(stop); !done) {
+        p.options.log.warn("reconciliation_failed",
+                           {{"code", done.error().code}, {"message", done.error().describe()}});
+      }
+    }
+  });
+}
+
+Result<> Program::Parts::reconcile_due(const std::stop_token& stop) {
+  CASTIEL_ASSIGN(const auto view, store->operator_view());
+  CASTIEL_ASSIGN(const auto tenants, view->tenants());
+  for (const auto& info : tenants) {
+    if (stop.stop_requested()) return {};
+    api::Call call;
+    call.parameters.add("tenant", info.tenant.str());
+    const auto last = api::run_operation(*services, "reconcile.last", call);
+    const auto* at = last && last->is_object() ? last->get_object().if_contains("at") : nullptr;
+    const auto time = at != nullptr && at->is_string() ? parse_timestamp(std::string(at->get_string()))
+                                                       : Result<Timestamp>(info.created_at);
+    if (time && clock->now() - *time < options.settings.get(settings::kReconcileEvery)) continue;
+    const auto done = api::reconcile(*services, info.tenant, std::nullopt,
+                                     options.settings.get(settings::kReconcileRepair), "reconciliation");
+    if (!done) {
+      if (done.error().code == "unknown_tenant") continue;  // erased meanwhile
+      return std::unexpected(done.error());
+    }
+    const auto drift = int_or(*done, "drift", 0);
+    if (drift > 0)
+      options.log.error("alert", {{"alert", "reconcile_drift"}, {"tenant", info.tenant}, {"missing", drift}});
+  }
+  return {};
 }
 
 sync::ImportOptions Program::import_defaults(const storage::Reader& reader) const {

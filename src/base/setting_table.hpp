@@ -154,6 +154,11 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_number("replay.per_second", integer, "50", "messages", "1", "10000",
                   "Dead letters replayed a second, at most."),
 
+    global_number("reconcile.every", duration, "1d", "", "1m", "30d",
+                  "Pause between two reconciliations of a tenant."),
+    {"reconcile.repair", boolean, "true", "", "", "", {}, SettingShape::any, SettingScope::global, true,
+     "Whether the daily reconciliation asks for what is missing again, and not only names it."},
+
     global_number("workers.data_raw", integer, "2", "threads", "1", "64",
                   "Consumers that map raw data to shards."),
     global_number("workers.relations", integer, "1", "threads", "1", "64",

@@ -129,6 +129,16 @@ struct LetterQuery {
   bool with_payload = true;  // false: `payload`, `shown` and `errors` stay empty
 };
 
+// A shard that other rows name and that is not there: rows are only lost behind the store's back.
+struct MissingShard {
+  ShardId id;
+  std::string type;               // empty when nothing tells
+  std::string key;                // its external id, empty when nothing tells
+  std::string name;               // a title, empty when nothing tells
+  std::vector<std::string> seen;  // alias, relation, insight, link, footprint, text, version
+  CorrelationId correlation;      // of a flow that dealt with it, may be empty
+};
+
 enum class LetterGrouping { cause, queue, tenant, type, outcome };
 
 // Letters that have something in common.

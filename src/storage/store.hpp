@@ -73,6 +73,10 @@ class Reader {
   virtual Result<std::int64_t> pending(const CorrelationId& correlation,
                                        std::string_view queue = {}) const = 0;
   virtual Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const = 0;
+  // The flows of which something was told since then, in no order.
+  virtual Result<std::vector<CorrelationId>> flows_since(Timestamp since, std::size_t limit) const = 0;
+  // Shards that are named but not stored, in id order (FLOW-11). Reads the tables that name shards.
+  virtual Result<std::vector<MissingShard>> missing_shards(std::size_t limit) const = 0;
   // The shards whose present version this flow wrote, in key order, as story entries. Reads all of the
   // tenant's shards.
   virtual Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation,
@@ -148,6 +152,9 @@ class Transaction : public Reader {
   // Replaces all relations of each shard that occurs as `from`, resolving them where aliases exist.
   virtual Result<> put_relations(std::span<const Relation> relations) = 0;
   virtual Result<> resolve_relation(const Relation& relation) = 0;
+  // Removes what names a shard that is not there any more; relations to it wait for another one. History
+  // stays. Error conflict when it is there.
+  virtual Result<> forget_shard(const ShardId& id) = 0;
 
   // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` in
   // the ledger under `stage`, and `enqueued` under each queue.

@@ -56,6 +56,7 @@ void add_serve(Cli& cli);
 void add_import(Cli& cli);
 void add_queries(Cli& cli);
 void add_letters(Cli& cli);
+void add_reconcile(Cli& cli);
 void add_tenants(Cli& cli);
 void add_schemas(Cli& cli);
 void add_inspect(Cli& cli);

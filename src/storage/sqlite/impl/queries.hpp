@@ -594,6 +594,55 @@ class Queries : public Base {
     return number(query(db(), "SELECT chunks FROM search_tenant WHERE tenant=?", t()));
   }
 
+  Result<std::vector<CorrelationId>> flows_since(Timestamp since, std::size_t limit) const override {
+    return collect<CorrelationId>(query(db(),
+                                        "SELECT DISTINCT correlation FROM flow_entry INDEXED BY "
+                                        "flow_entry_age WHERE tenant=? AND at>=? LIMIT ?",
+                                        t(), since, static_cast<std::int64_t>(limit)),
+                                  [](const Statement& row) { return CorrelationId(row.str(0)); });
+  }
+
+  Result<std::vector<MissingShard>> missing_shards(std::size_t limit) const override {
+    auto rows = collect<MissingShard>(
+        query(
+            db(),
+            "SELECT id, max(type), max(key), max(name), max(correlation), group_concat(DISTINCT seen) FROM ("
+            "SELECT shard_id AS id, 'alias' AS seen, substr(kind, 1, instr(kind, ':') - 1) AS type,"
+            " CASE WHEN kind LIKE '%:id' THEN key ELSE '' END AS key, '' AS name, '' AS correlation FROM "
+            "alias"
+            " WHERE tenant=?1"
+            " UNION ALL SELECT from_id, 'relation', '', '', '', '' FROM relation WHERE tenant=?1"
+            " UNION ALL SELECT to_id, 'relation', substr(kind, 1, instr(kind, ':') - 1),"
+            " CASE WHEN kind LIKE '%:id' THEN text ELSE '' END, '', '' FROM relation WHERE tenant=?1 AND "
+            "to_id IS NOT"
+            " NULL"
+            " UNION ALL SELECT shard_id, 'insight', CASE kind WHEN 'deal' THEN 'opportunity' ELSE '' END, "
+            "'', '',"
+            " correlation FROM insight WHERE tenant=?1"
+            " UNION ALL SELECT from_id, 'link', from_type, '', '', correlation FROM link WHERE tenant=?1"
+            " UNION ALL SELECT to_id, 'link', to_type, '', '', correlation FROM link WHERE tenant=?1"
+            " UNION ALL SELECT shard_id, 'footprint', '', '', '', '' FROM footprint WHERE tenant=?1"
+            " UNION ALL SELECT shard_id, 'text', type, '', title, '' FROM search_chunk WHERE tenant=?1"
+            " UNION ALL SELECT shard_id, 'version', '', '', '', correlation FROM shard_version WHERE "
+            "tenant=?1) u"
+            " WHERE NOT EXISTS (SELECT 1 FROM shard s WHERE s.tenant=?1 AND s.id=u.id)"
+            " GROUP BY id ORDER BY id LIMIT ?2",
+            t(), static_cast<std::int64_t>(limit)),
+        [](const Statement& row) {
+          MissingShard shard{ShardId(row.str(0)), row.str(1), row.str(2),
+                             row.str(3),          {},         CorrelationId(row.str(4))};
+          const std::string seen = row.str(5);
+          for (std::size_t at = 0; at <= seen.size();) {
+            const auto end = std::min(seen.find(',', at), seen.size());
+            shard.seen.push_back(seen.substr(at, end - at));
+            at = end + 1;
+          }
+          std::ranges::sort(shard.seen);
+          return shard;
+        });
+    return rows;
+  }
+
   Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
     auto oldest = first<std::optional<Timestamp>>(
         query(db(),

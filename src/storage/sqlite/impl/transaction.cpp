@@ -403,6 +403,24 @@ Result<> SqliteTransaction::set_replay_outcome(std::string_view id, std::string_
       outcome, by, id, t());
 }
 
+Result<> SqliteTransaction::forget_shard(const ShardId& id) {
+  CASTIEL_ASSIGN(const bool there,
+                 exists(query(db(), "SELECT 1 FROM shard WHERE tenant=? AND id=?", t(), id.str())));
+  if (there) return permanent("conflict", fmt::format("shard {} is there", id.str()));
+  targets_.clear();
+  directory_changed_ = true;
+  data_changed_ = true;
+  CASTIEL_TRY(write("DELETE FROM alias WHERE tenant=? AND shard_id=?", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM relation WHERE tenant=? AND from_id=?", t(), id.str()));
+  CASTIEL_TRY(write("UPDATE relation SET to_id=NULL, how='' WHERE tenant=? AND to_id=?", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM insight WHERE tenant=? AND shard_id=?", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM link WHERE tenant=?1 AND (from_id=?2 OR to_id=?2)", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM shard_version WHERE tenant=? AND shard_id=?", t(), id.str()));
+  CASTIEL_TRY(put_footprints(id, {}));
+  CASTIEL_TRY(put_interactions(id, {}));
+  return put_chunks(id, {});
+}
+
 Result<> SqliteTransaction::mark_parked(std::string_view queue, std::string_view key) {
   return write("INSERT OR IGNORE INTO parked_key (tenant, queue, key, since) VALUES (?,?,?,?)", t(), queue,
                key, clock_->now());

@@ -40,6 +40,7 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> drop_aliases(const ShardId& shard) override;
   Result<> put_relations(std::span<const Relation> relations) override;
   Result<> resolve_relation(const Relation& relation) override;
+  Result<> forget_shard(const ShardId& id) override;
   Result<> publish(std::string_view stage, const OutgoingMessage& message) override;
   Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) override;
   Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
