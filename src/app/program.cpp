@@ -194,7 +194,8 @@ Result<> Program::Parts::build() {
   store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
   CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
   CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
-  CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
+  CASTIEL_ASSIGN(
+      schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas(), messaging::builtin_samples()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
   tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
   deals = std::make_unique<intelligence::DealBook>(
