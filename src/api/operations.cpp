@@ -11,8 +11,9 @@ namespace {
 
 std::vector<Operation> join() {
   std::vector<Operation> all;
-  for (auto* part : {impl::tenant_operations, impl::deal_operations, impl::shard_operations,
-                     impl::import_operations, impl::flow_operations, impl::link_operations}) {
+  for (auto* part :
+       {impl::tenant_operations, impl::deal_operations, impl::shard_operations, impl::import_operations,
+        impl::flow_operations, impl::letter_operations, impl::reconcile_operations, impl::link_operations}) {
     auto operations = part();
     std::ranges::move(operations, std::back_inserter(all));
   }

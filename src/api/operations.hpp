@@ -5,6 +5,7 @@
 // and block.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,11 @@ struct Operation {
 
 const std::vector<Operation>& operations();
 const Operation* find_operation(std::string_view name);
+
+// Reconciles one tenant (FLOW-11), keeps the result as the tenant's last one, and gives it. `since` nothing:
+// as far back as handled messages are remembered.
+Result<json::object> reconcile(Services& services, const TenantId& tenant, std::optional<Timestamp> since,
+                               bool repair, const std::string& actor);
 
 // Runs an operation in this process. Errors: unknown_operation, invalid_parameter, unknown_tenant, not_found
 // and the operation's own.

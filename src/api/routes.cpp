@@ -116,7 +116,27 @@ Route metrics(Services& services) {
             services.metrics->gauge({"castiel_dead_letters", "Open dead letters of a queue.", {"queue"}});
         CASTIEL_ASSIGN(const auto view, services.store.operator_view());
         CASTIEL_ASSIGN(const auto letters, view->dead_letters_by_queue());
+        const auto held = services.metrics->gauge(
+            {"castiel_quarantine_messages", "Messages of a queue in the quarantine.", {"queue"}});
+        storage::LetterQuery set_apart;
+        set_apart.place = storage::LetterPlace::quarantine;
+        CASTIEL_ASSIGN(const auto quarantined,
+                       view->letter_groups(set_apart, storage::LetterGrouping::queue));
+        const auto ended =
+            services.metrics->gauge({"castiel_replay_outcomes",
+                                     "Replayed dead letters that are kept, by what became of them.",
+                                     {"outcome"}});
+        storage::LetterQuery replayed;
+        replayed.state = "replayed";
+        CASTIEL_ASSIGN(const auto outcomes, view->letter_groups(replayed, storage::LetterGrouping::outcome));
+        for (const std::string name : {"", "effect", "dead"}) {
+          const auto it = std::ranges::find(outcomes, name, &storage::LetterGroup::key);
+          ended.with({name.empty() ? "pending" : name})
+              .set(it == outcomes.end() ? 0 : static_cast<double>(it->count));
+        }
         for (const auto& s : stats) {
+          const auto apart = std::ranges::find(quarantined, s.name, &storage::LetterGroup::key);
+          held.with({s.name}).set(apart == quarantined.end() ? 0 : static_cast<double>(apart->count));
           oldest.with({s.name}).set(static_cast<double>(s.oldest_seconds));
           settled.with({s.name}).set(static_cast<double>(s.settled_total));
           const auto it = std::ranges::find(letters, s.name, [](const auto& l) { return l.first; });

@@ -13,6 +13,8 @@
 #include "intelligence/deal_book.hpp"
 #include "messaging/broker.hpp"
 #include "messaging/publisher.hpp"
+#include "messaging/rehearsal.hpp"
+#include "operations/reconcile.hpp"
 #include "storage/blobs.hpp"
 #include "storage/store.hpp"
 #include "sync/import_service.hpp"
@@ -51,6 +53,8 @@ struct Services {
   const messaging::Publisher* publisher = nullptr;  // nothing: links cannot be decided about here
   // The tenant's own mail domains, as set.
   std::function<std::vector<std::string>(const storage::Reader&)> mail_domains{};
+  const messaging::Rehearsal* rehearsal = nullptr;  // nothing: replays cannot be rehearsed here
+  const operations::Reconciler* reconciler = nullptr;  // nothing: no reconciliation here
   telemetry::Metrics* metrics = nullptr;
   LiveFeed* live = nullptr;  // nothing: GET /live is refused
   // The tenant's time zone, currency and the like, as a start for an import's options.

@@ -62,6 +62,8 @@ int main(int argc, char** argv) {
   app::add_import(cli);
   app::add_serve(cli);
   app::add_queries(cli);
+  app::add_letters(cli);
+  app::add_reconcile(cli);
   app::add_tenants(cli);
   app::add_schemas(cli);
   app::add_inspect(cli);

@@ -6,7 +6,10 @@
 #include <mutex>
 #include <thread>
 
+#include "api/operations.hpp"
 #include "app/extractor.hpp"
+#include "app/reconciliation.hpp"
+#include "app/redact.hpp"
 #include "connectors/files/archive_files.hpp"
 #include "extract/worker_pool.hpp"
 #include "intelligence/risk_handler.hpp"
@@ -35,6 +38,7 @@ namespace {
 
 constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
+constexpr Duration kFirstReconciliation = std::chrono::seconds(90);
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 constexpr Duration kBrokerPatience =
@@ -77,12 +81,19 @@ tenancy::TenantSettings::Options tenant_settings_options(storage::Cache& cache,
 }
 
 messaging::ConsumerTuning tuning(const SettingValues& settings) {
-  return {{static_cast<int>(settings.get(settings::kPrefetch)),
-           static_cast<int>(settings.get(settings::kBatchRecords)),
-           static_cast<int>(settings.get(settings::kBatchThreshold))},
-          static_cast<int>(settings.get(settings::kMaxDeliveries)),
-          settings.get(settings::kRetryFirst),
-          settings.get(settings::kRetryLongest)};
+  return {
+      {static_cast<int>(settings.get(settings::kPrefetch)),
+       static_cast<int>(settings.get(settings::kBatchRecords)),
+       static_cast<int>(settings.get(settings::kBatchThreshold))},
+      static_cast<int>(settings.get(settings::kMaxDeliveries)),
+      settings.get(settings::kRetryFirst),
+      settings.get(settings::kRetryLongest),
+      messaging::QuarantinePolicy{static_cast<int>(settings.get(settings::kQuarantineTries)),
+                                  settings.get(settings::kQuarantineAge),
+                                  static_cast<int>(settings.get(settings::kQuarantineCrashes)),
+                                  static_cast<int>(settings.get(settings::kQuarantineRepeats)),
+                                  static_cast<std::size_t>(settings.get(settings::kQuarantineMessageBytes)),
+                                  settings.get(settings::kQuarantineBlocked)}};
 }
 
 messaging::ConsumerOptions consumer_options(const SettingValues& settings, std::string_view name,
@@ -151,13 +162,16 @@ struct Program::Parts {
   std::unique_ptr<search::IndexHandler> index;
   std::unique_ptr<linking::LinkHandler> links;
   std::unique_ptr<intelligence::RiskHandler> risk;
+  std::unique_ptr<messaging::Rehearsal> rehearsal;
+  std::vector<operations::QueueOf> queues;
+  std::unique_ptr<operations::Reconciler> reconciler;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
   std::unique_ptr<sync::ImportService> imports;
   std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<tenancy::BlobSweep> blob_sweep;
   std::unique_ptr<api::Services> services;
-  std::jthread retention_thread;
+  std::jthread retention_thread, reconcile_thread;
 
   SettingValues settings_of(const TenantId& tenant) const {
     return tenant_settings->of(tenant).value_or(options.settings);
@@ -165,6 +179,7 @@ struct Program::Parts {
   Result<> build();
   Result<> open_broker();
   Result<> add_content_stages();
+  Result<> reconcile_due(const std::stop_token& stop);
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
 };
@@ -173,6 +188,7 @@ Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Program::~Program() {
   parts_->retention_thread = {};
+  parts_->reconcile_thread = {};
   if (parts_->imports) parts_->imports->stop();
   stop_workers();
 }
@@ -204,7 +220,8 @@ Result<> Program::Parts::build() {
     store_options.publish_to = storage::SqliteStore::PublishTo::outbox;
   CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
   CASTIEL_TRY(open_broker());
-  CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
+  CASTIEL_ASSIGN(
+      schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas(), messaging::builtin_samples()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
   CASTIEL_ASSIGN(auto cache_backend, storage::open_cache_backend(settings.get(settings::kCacheUrl), *clock));
   cache = std::make_unique<storage::Cache>(std::move(cache_backend), *clock, ids, options.log, &metrics,
@@ -228,6 +245,8 @@ Result<> Program::Parts::build() {
   links = std::make_unique<linking::LinkHandler>(*clock, ids, mail_domains);
   risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
   workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
+  rehearsal = std::make_unique<messaging::Rehearsal>(messaging::Rehearsal::Parts{
+      .store = store.get(), .schemas = schemas.get(), .clock = clock, .ids = &ids});
   const auto& roles = options.roles;
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kDataRaw, {std::string(event::kDataRaw)}), *crm,
                            roles.processing, settings.get(settings::kWorkersDataRaw)));
@@ -243,6 +262,16 @@ Result<> Program::Parts::build() {
       add_consumer(consumer_options(settings, queue::kAnalyticsRisk, intelligence::RiskHandler::patterns()),
                    *risk, roles.intelligence, settings.get(settings::kWorkersAnalytics)));
 
+  reconciler = std::make_unique<operations::Reconciler>(
+      operations::Reconciler::Parts{store.get(), broker.get(), publisher.get(), clock},
+      operations::Reconciler::Options{.queues = queues,
+                                      .consequences = consequences(),
+                                      .integration_of = integration_of_flow,
+                                      .refetch = [this](const TenantId& tenant, const CorrelationId& flow)
+                                          -> Result<std::optional<CorrelationId>> {
+                                        if (imports == nullptr) return std::optional<CorrelationId>();
+                                        return refetch_import(*store, *imports, tenant, flow);
+                                      }});
   services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
                                                               .broker = *broker,
                                                               .deals = *deals,
@@ -250,6 +279,8 @@ Result<> Program::Parts::build() {
                                                               .ids = ids,
                                                               .settings = *tenant_settings});
   services->publisher = publisher.get();
+  services->rehearsal = rehearsal.get();
+  services->reconciler = reconciler.get();
   services->blobs = blobs.get();
   services->mail_domains = mail_domains;
   services->metrics = &metrics;
@@ -323,6 +354,15 @@ Result<> Program::Parts::add_content_stages() {
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
                                       bool run, std::int64_t threads) {
   consumer.tuning_of = [this](const TenantId& tenant) { return tuning(settings_of(tenant)); };
+  consumer.redact = redact_message;
+  // Those that keep something of what they read, by the version of the data, must not see a rehearsal's
+  // writes.
+  const bool source = consumer.queue.name == queue::kDataRaw ||
+                      consumer.queue.name == queue::kCommunications ||
+                      consumer.queue.name == queue::kDocuments || consumer.queue.name == queue::kMeetings ||
+                      consumer.queue.name == queue::kEvents;
+  queues.push_back({consumer.queue.name, consumer.queue.patterns, source});
+  rehearsal->add(consumer.queue.name, handler, &handler != links.get() && &handler != risk.get());
   consumers.push_back(std::make_unique<messaging::Consumer>(
       messaging::ConsumerParts{store.get(), broker.get(), schemas.get(), publisher.get(), clock, random, &ids,
                                options.log},
@@ -392,6 +432,50 @@ void Program::start_retention() {
       pause = more && !trouble ? kBetweenPieces : std::max(due, kAfterTrouble);
     }
   });
+}
+
+// One tenant after another, and then a day's rest. A process that restarts more often goes on from what each
+// tenant's last reconciliation says.
+void Program::start_reconciliation() {
+  auto& p = *parts_;
+  p.reconcile_thread = std::jthread([&p](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    Duration pause = kFirstReconciliation;
+    while (!stopped.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) {
+      pause = kAfterTrouble;
+      if (auto done = p.reconcile_due(stop); !done) {
+        p.options.log.warn("reconciliation_failed",
+                           {{"code", done.error().code}, {"message", done.error().describe()}});
+      }
+    }
+  });
+}
+
+Result<> Program::Parts::reconcile_due(const std::stop_token& stop) {
+  CASTIEL_ASSIGN(const auto view, store->operator_view());
+  CASTIEL_ASSIGN(const auto tenants, view->tenants());
+  for (const auto& info : tenants) {
+    if (stop.stop_requested()) return {};
+    api::Call call;
+    call.parameters.add("tenant", info.tenant.str());
+    const auto last = api::run_operation(*services, "reconcile.last", call);
+    const auto* at = last && last->is_object() ? last->get_object().if_contains("at") : nullptr;
+    const auto time = at != nullptr && at->is_string() ? parse_timestamp(std::string(at->get_string()))
+                                                       : Result<Timestamp>(info.created_at);
+    if (time && clock->now() - *time < options.settings.get(settings::kReconcileEvery)) continue;
+    const auto done = api::reconcile(*services, info.tenant, std::nullopt,
+                                     options.settings.get(settings::kReconcileRepair), "reconciliation");
+    if (!done) {
+      if (done.error().code == "unknown_tenant") continue;  // erased meanwhile
+      return std::unexpected(done.error());
+    }
+    const auto drift = int_or(*done, "drift", 0);
+    if (drift > 0)
+      options.log.error("alert", {{"alert", "reconcile_drift"}, {"tenant", info.tenant}, {"missing", drift}});
+  }
+  return {};
 }
 
 sync::ImportOptions Program::import_defaults(const storage::Reader& reader) const {

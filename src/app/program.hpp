@@ -57,6 +57,8 @@ class Program {
   Result<> start_imports();
   // Removes what was kept for long enough, now and then on a thread of its own, for a server.
   void start_retention();
+  // Reconciles each tenant once a day (setting reconcile.every), on a thread of its own, for a server.
+  void start_reconciliation();
 
   storage::SqliteStore& store();
   messaging::Broker& broker();

@@ -156,10 +156,38 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
         "How long a dead letter is kept after it was replayed or purged. Open ones are kept for good."),
     tenant_number("retention.blobs", duration, "1d", "", "1d", "3650d",
                   "How long a file is kept that nothing refers to any more."),
+    tenant_number("retention.quarantine", duration, "30d", "", "1d", "3650d",
+                  "How long a message in the quarantine is kept, whether it was replayed or not."),
     global_number("retention.every", duration, "1h", "", "1m", "7d",
                   "Pause between two looks for what is older than it may get."),
     global_number("retention.batch_rows", integer, "1000", "rows", "10", "100000",
                   "Rows of one kind removed in one transaction, at most."),
+
+    tenant_number("quarantine.tries", integer, "10", "tries", "1", "1000",
+                  "A message that fails after more tries than this, over all queues and replays, goes to the "
+                  "quarantine."),
+    tenant_number("quarantine.age", duration, "24h", "", "1m", "365d",
+                  "A message that fails again when it is older than this goes to the quarantine."),
+    tenant_number(
+        "quarantine.crashes", integer, "3", "crashes", "1", "100",
+        "A message that ended its process this often is no dead letter but goes to the quarantine."),
+    tenant_number("quarantine.repeats", integer, "3", "times", "2", "1000",
+                  "A message that ended this often with the same error, replay after replay, goes to the "
+                  "quarantine."),
+    tenant_number("quarantine.message_bytes", bytes, "10MiB", "", "64KiB", "64MiB",
+                  "A message that is larger than this, or becomes so while it is handled, goes to the "
+                  "quarantine."),
+    tenant_text(
+        "quarantine.blocked", list, "", SettingShape::any,
+        "Causes (error signatures) whose messages go to the quarantine at their first failure. Set by "
+        "castiel quarantine block and unblock."),
+    tenant_number("replay.per_second", integer, "50", "messages", "1", "10000",
+                  "Dead letters replayed a second, at most."),
+
+    global_number("reconcile.every", duration, "1d", "", "1m", "30d",
+                  "Pause between two reconciliations of a tenant."),
+    {"reconcile.repair", boolean, "true", "", "", "", {}, SettingShape::any, SettingScope::global, true,
+     "Whether the daily reconciliation asks for what is missing again, and not only names it."},
 
     global_number("workers.data_raw", integer, "2", "threads", "1", "64",
                   "Consumers that map raw data to shards."),

@@ -9,6 +9,7 @@ namespace castiel::messaging {
 
 namespace {
 
+constexpr std::size_t kMaxHistory = 50;  // errors kept of a message over all its lives
 constexpr int kConflictTries = 3;  // RETRY-2: an optimistic-lock conflict is repeated at once, three times
 
 const json::array* records_of(const Event& event) {
@@ -18,6 +19,11 @@ const json::array* records_of(const Event& event) {
 std::string key_of(const json::value& record) {
   const auto* object = record.if_object();
   return object == nullptr ? std::string() : string_or(*object, "key");
+}
+
+// Of this message in this queue: a failure is written down for each, but where the process died.
+int failed_tries(const Delivery& d) {
+  return std::max(static_cast<int>(d.failures.size()), d.deliveries - 1);
 }
 
 // A page's event with only the records chosen.
@@ -135,12 +141,14 @@ Result<> Consumer::Batch::prepare(Handler& handler, const storage::Reader& reade
 
 class Consumer::StepImpl final : public Step {
  public:
-  StepImpl(storage::Transaction& tx, const Consumer& consumer) : tx_(&tx), consumer_(&consumer) {}
+  StepImpl(storage::Transaction& tx, const Consumer& consumer, std::span<const Incoming> batch)
+      : tx_(&tx), consumer_(&consumer), batch_(batch) {}
   storage::Transaction& tx() override { return *tx_; }
   Timestamp now() const override { return consumer_->parts_.clock->now(); }
   Result<> publish(const Event& cause, Publication publication) override {
-    auto id = consumer_->parts_.publisher->publish(
-        *tx_, consumer_->queue(), {cause.correlation, cause.traceparent}, std::move(publication));
+    auto id = consumer_->parts_.publisher->publish(*tx_, consumer_->queue(),
+                                                   {cause.correlation, cause.traceparent, tries_of(cause)},
+                                                   std::move(publication));
     if (!id) return std::unexpected(std::move(id.error()));
     return {};
   }
@@ -149,8 +157,16 @@ class Consumer::StepImpl final : public Step {
   }
 
  private:
+  int tries_of(const Event& cause) const {
+    for (const auto& in : batch_) {
+      if (&in.event == &cause) return cause.tries + failed_tries(*in.delivery);
+    }
+    return cause.tries;
+  }
+
   storage::Transaction* tx_;
   const Consumer* consumer_;
+  std::span<const Incoming> batch_;
 };
 
 ConsumerTuning Consumer::tuning_of(const TenantId& tenant) const {
@@ -210,8 +226,9 @@ Result<> Consumer::process(std::vector<Delivery> deliveries) {
     return {};
   }
   if (deliveries.size() == 1) {
-    if (done.error().cls == ErrorClass::permanent) {
-      auto buried = bury_alone(deliveries.front(), done.error());
+    if (const auto& d = deliveries.front();
+        done.error().cls == ErrorClass::permanent || belongs_away(d, done.error())) {
+      auto buried = bury_alone(d, done.error());
       if (buried) return {};
       done = std::move(buried);
     }
@@ -302,7 +319,7 @@ Result<> Consumer::write(Batch& batch, bool parked) {
     if (!first) return conditional("version_conflict", "another process handled the message meanwhile");
   }
   if (batch.plan != nullptr) {
-    StepImpl step(*tx, *this);
+    StepImpl step(*tx, *this, batch.incoming);
     CASTIEL_TRY(batch.plan->apply(step));
   }
   CASTIEL_TRY(dispose(*tx, batch, batch.plan.get()));
@@ -328,7 +345,9 @@ Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
                               failure.error, failure.pointer});
     }
   }
-  std::unordered_set<const Delivery*> still_waiting;
+  std::unordered_set<const Delivery*> still_waiting, incomplete;
+  for (const auto& failed : batch.failed) incomplete.insert(failed.delivery);
+  for (const auto& follower : batch.followers) incomplete.insert(follower.delivery);
   for (auto& failed : batch.failed) {
     CASTIEL_ASSIGN(const bool again,
                    fail_record(tx, *failed.delivery, failed.single, failed.error, failed.pointer));
@@ -357,6 +376,8 @@ Result<> Consumer::dispose(storage::Transaction& tx, Batch& batch, Plan* plan) {
     CASTIEL_TRY(tx.add_flow_entry(d.correlation, {parts_.clock->now(), queue(), "step", d.type, d.message_id,
                                                   plan->summary(), d.records}));
     if (d.lane == storage::kRetryLane && !still_waiting.contains(&d)) CASTIEL_TRY(release_next(tx, d));
+    if (!incoming.event.replay_of.empty() && !incomplete.contains(&d))
+      CASTIEL_TRY(tx.set_replay_outcome(incoming.event.replay_of, "effect", ""));
   }
   return {};
 }
@@ -367,7 +388,8 @@ Result<bool> Consumer::fail_record(storage::Transaction& tx, const Delivery& d, 
   const auto& record = (*records_of(single))[0];
   const std::string key = key_of(record);
   const int tries = d.deliveries + static_cast<int>(d.failures.size());
-  if (error.cls == ErrorClass::permanent || tries >= tuning_of(d.tenant).max_deliveries) {
+  if (error.cls == ErrorClass::permanent || tries >= tuning_of(d.tenant).max_deliveries ||
+      is_hopeless(d, single, error, key)) {
     const auto* object = record.if_object();
     // A page of content may hold records of several files.
     std::string file = string_or(single.data.get_object(), "file");
@@ -401,10 +423,10 @@ Result<> Consumer::release_next(storage::Transaction& tx, const Delivery& d) {
   return parts_.broker->retry(tx, queue(), *next, d.record_key, parts_.clock->now(), {});
 }
 
-Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error& error, std::string pointer,
-                        std::string payload, std::string key) {
+// The letter as far as the delivery tells; what the store knows of earlier lives is added in bury().
+storage::DeadLetter Consumer::letter_of(const Delivery& d, const Error& error, std::string pointer,
+                                        std::string payload, std::string key) const {
   storage::DeadLetter letter;
-  letter.id = parts_.ids->next();
   letter.tenant = d.tenant;
   letter.queue = queue();
   letter.type = d.type;
@@ -417,15 +439,81 @@ Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error
   letter.correlation = d.correlation;
   letter.payload = std::move(payload);
   letter.errors = d.failures;
-  letter.errors.push_back({letter.at, error.code, error.describe()});
-  CASTIEL_TRY(tx.put_dead_letter(letter));
+  letter.errors.push_back({letter.at, error.code, letter.message});
+  letter.signature = signature_of(letter.code, letter.message, letter.key);
+  letter.message_id = d.message_id;
+  return letter;
+}
+
+std::string_view Consumer::quarantine_reason(const storage::DeadLetter& letter, const Delivery& d,
+                                             const Event* event) const {
+  const auto policy = tuning_of(d.tenant).quarantine;
+  if (!policy) return {};
+  Trouble trouble;
+  trouble.code = letter.code;
+  trouble.signature = letter.signature;
+  trouble.tries = static_cast<int>(letter.errors.size()) + (event == nullptr ? 0 : event->tries);
+  trouble.crashes = std::max(0, d.deliveries - static_cast<int>(d.failures.size()) - 1);
+  trouble.repeats = letter.repeats;
+  // A replay is as young as itself, not as the message that was replayed.
+  if (event != nullptr && event->replay_of.empty()) trouble.age = letter.at - event->time;
+  trouble.bytes = letter.payload.size();
+  trouble.failed_before = letter.errors.size() > 1;
+  return messaging::quarantine_reason(*policy, trouble);
+}
+
+// What belongs into the quarantine is not retried first.
+bool Consumer::is_hopeless(const Delivery& d, const Event& single, const Error& error,
+                           const std::string& key) const {
+  if (!tuning_of(d.tenant).quarantine) return false;
+  return !quarantine_reason(letter_of(d, error, "", serialize(single), key), d, &single).empty();
+}
+
+Result<> Consumer::bury(storage::Transaction& tx, const Delivery& d, const Error& error, std::string pointer,
+                        std::string payload, std::string key) {
+  auto letter = letter_of(d, error, std::move(pointer), std::move(payload), std::move(key));
+  letter.id = parts_.ids->next();
   const auto event = parse_event(d.body);
+  if (event && !event->replay_of.empty()) {
+    letter.replay_of = event->replay_of;
+    CASTIEL_ASSIGN(auto before, tx.dead_letter(letter.replay_of));
+    if (before) {
+      if (before->signature == letter.signature) letter.repeats = before->repeats + 1;
+      letter.errors.insert(letter.errors.begin(), before->errors.begin(), before->errors.end());
+      if (!before->message_id.empty()) letter.message_id = before->message_id;
+      // The first of them says how it began, the last ones how it goes on.
+      if (letter.errors.size() > kMaxHistory)
+        letter.errors.erase(letter.errors.begin() + 1,
+                            letter.errors.end() - static_cast<std::ptrdiff_t>(kMaxHistory) + 1);
+    }
+    CASTIEL_TRY(tx.set_replay_outcome(letter.replay_of, "dead", letter.id));
+  }
+  if (const auto reason = quarantine_reason(letter, d, event ? &*event : nullptr); !reason.empty()) {
+    letter.place = storage::LetterPlace::quarantine;
+    letter.reason = reason;
+    letter.fix = suggested_fix(reason, letter.code);
+    if (options_.redact) letter.shown = options_.redact(letter.payload);
+  }
+  CASTIEL_TRY(tx.put_dead_letter(letter));
   const auto* data = event ? event->data.if_object() : nullptr;
   const bool along = data != nullptr && bool_or(*data, kCameAlong, false);
-  CASTIEL_TRY(tx.count(d.correlation, queue(), along ? "deadAlong" : "dead",
+  const bool held = letter.place == storage::LetterPlace::quarantine;
+  CASTIEL_TRY(tx.count(d.correlation, queue(),
+                       along  ? "deadAlong"
+                       : held ? "quarantined"
+                              : "dead",
                        letter.key.empty() && d.records > 0 ? d.records : 1));
-  return tx.add_flow_entry(d.correlation,
-                           {letter.at, queue(), "dead_letter", d.type, letter.id, letter.message, 1});
+  if (held) {
+    parts_.log.error("alert", {{"alert", "quarantined"},
+                               {"queue", queue()},
+                               {"tenant", d.tenant},
+                               {"reason", letter.reason},
+                               {"signature", letter.signature},
+                               {"letter", letter.id},
+                               {"correlationId", d.correlation}});
+  }
+  return tx.add_flow_entry(d.correlation, {letter.at, queue(), held ? "quarantine" : "dead_letter", d.type,
+                                           letter.id, letter.message, 1});
 }
 
 Result<> Consumer::bury_alone(const Delivery& d, const Error& error) {
@@ -487,6 +575,13 @@ Result<bool> Consumer::split_page(const Delivery& d) {
   parts_.broker->settled({&d, 1});
   parts_.log.warn("page_split", {{"queue", queue()}, {"tenant", d.tenant}, {"correlationId", d.correlation}});
   return true;
+}
+
+// A whole message that failed and is not to be tried again.
+bool Consumer::belongs_away(const Delivery& d, const Error& error) const {
+  if (error.cls != ErrorClass::conditional || !tuning_of(d.tenant).quarantine) return false;
+  const auto event = parse_event(d.body);
+  return event && is_hopeless(d, *event, error, d.record_key);
 }
 
 Result<> Consumer::refuse(std::span<const Delivery> deliveries, const Error& error) {

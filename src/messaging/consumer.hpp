@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 
 #include "messaging/broker.hpp"
 #include "messaging/handler.hpp"
+#include "messaging/letters.hpp"
 #include "telemetry/log.hpp"
 
 namespace castiel::messaging {
@@ -18,6 +20,7 @@ struct ConsumerTuning {
   int max_deliveries = 5;
   Duration first_retry = std::chrono::seconds(1);  // doubles with each try of a message or record
   Duration longest_retry = std::chrono::seconds(60);
+  std::optional<QuarantinePolicy> quarantine{};  // without one everything ends as dead letter
 };
 
 struct ConsumerOptions {
@@ -30,6 +33,9 @@ struct ConsumerOptions {
   Duration longest_retry = std::chrono::seconds(60);
   Duration jitter = std::chrono::milliseconds(200);  // ± around the delay
   Duration transaction = std::chrono::seconds(10);   // wait for the writer at most (BREAK-3)
+  // A message without what is sensitive in it, for the quarantine's record. Without it nothing of it is
+  // shown.
+  std::function<std::string(std::string_view message)> redact;
   Duration not_yet =
       std::chrono::milliseconds(200);  // pause before a message that was not yet due for handling
 };
@@ -73,6 +79,13 @@ class Consumer {
                 std::string payload, std::string key);
   Result<> refuse(std::span<const Delivery> deliveries, const Error& error);
   Result<bool> split_page(const Delivery& delivery);
+  storage::DeadLetter letter_of(const Delivery& delivery, const Error& error, std::string pointer,
+                                std::string payload, std::string key) const;
+  std::string_view quarantine_reason(const storage::DeadLetter& letter, const Delivery& delivery,
+                                     const Event* event) const;
+  bool belongs_away(const Delivery& delivery, const Error& error) const;
+  bool is_hopeless(const Delivery& delivery, const Event& single, const Error& error,
+                   const std::string& key) const;
   Result<> bury_alone(const Delivery& delivery, const Error& error);
   ConsumerTuning tuning_of(const TenantId& tenant) const;
   Duration retry_delay(const TenantId& tenant, int tries);

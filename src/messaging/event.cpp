@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace castiel::messaging {
@@ -37,6 +38,8 @@ std::string serialize(const Event& e) {
   field("tenantid", e.tenant.str());
   field("correlationid", e.correlation.str());
   if (!e.traceparent.empty()) field("traceparent", e.traceparent);
+  if (!e.replay_of.empty()) field("replayof", e.replay_of);
+  if (e.tries > 0) out += fmt::format(",\"tries\":{}", e.tries);
   out += ",\"data\":";
   out += json::serialize(e.data);
   out += '}';
@@ -58,6 +61,8 @@ Result<Event> parse_event(std::string_view text) {
   e.tenant = TenantId(text_of("tenantid"));
   e.correlation = CorrelationId(text_of("correlationid"));
   e.traceparent = text_of("traceparent");
+  e.replay_of = text_of("replayof");
+  e.tries = static_cast<int>(std::clamp<std::int64_t>(int_or(*object, "tries", 0), 0, 1'000'000));
   for (const auto& [name, present] : {std::pair{"id", !e.id.empty()},
                                       {"type", !e.type.empty()},
                                       {"source", !e.source.empty()},
@@ -80,7 +85,7 @@ Result<Event> parse_event(std::string_view text) {
   // Constructed, not assigned: assigning would copy the data out of its arena.
   return Event{std::move(e.id), std::move(e.type),   std::move(e.source),      std::move(e.subject),
                e.time,          std::move(e.tenant), std::move(e.correlation), std::move(e.traceparent),
-               e.schema,        std::move(*data)};
+               e.schema,        std::move(*data),    std::move(e.replay_of),   e.tries};
 }
 
 }  // namespace castiel::messaging

@@ -4,6 +4,7 @@
 
 #include "base/digest.hpp"
 #include "messaging/broker.hpp"
+#include "messaging/letters.hpp"
 
 namespace castiel::messaging {
 
@@ -23,6 +24,7 @@ Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_vie
   event.tenant = tx.tenant();
   event.correlation = cause.correlation;
   event.traceparent = cause.traceparent;
+  event.tries = cause.tries;
   event.schema = schemas_->current(p.type);
   event.data = std::move(p.data);
   event.data.get_object()["tenantId"] = tx.tenant().str();
@@ -32,9 +34,11 @@ Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_vie
   }
   storage::OutgoingMessage message{event.id, event.type, event.correlation,
                                    p.lane,   p.records,  serialize(event)};
-  if (message.body.size() > kMaxMessageBytes)
-    return permanent("message_too_large", fmt::format("event {} has {} bytes, more than the {} of a message",
-                                                      event.type, message.body.size(), kMaxMessageBytes));
+  if (message.body.size() > kMaxMessageBytes) {
+    return permanent(std::string(kMessageTooLarge),
+                     fmt::format("an event of type {} would have {} bytes, more than the {} that travel",
+                                 p.type, message.body.size(), kMaxMessageBytes));
+  }
   CASTIEL_TRY(tx.publish(stage, message));
   CASTIEL_TRY(
       tx.add_flow_entry(cause.correlation, {event.time, std::string(stage), "event", event.type, event.id,

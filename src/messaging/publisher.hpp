@@ -17,6 +17,7 @@ int lane_of(const TenantId& tenant, std::string_view integration, std::string_vi
 struct Cause {
   CorrelationId correlation;
   std::string traceparent;
+  int tries = 0;  // failed tries so far
 };
 
 struct Publication {
@@ -30,9 +31,11 @@ struct Publication {
 // Stateless but for the id generator; any thread, one transaction at a time.
 class Publisher {
  public:
+  static constexpr std::size_t kMaxMessageBytes = 10u << 20;  // FLOW-7
+
   Publisher(const SchemaRegistry& schemas, const Clock& clock, IdGenerator& ids)
       : schemas_(&schemas), clock_(&clock), ids_(&ids) {}
-  // Errors: schema_violation (a bug of the producer) names the JSON pointer; message_too_large. `stage` is
+  // Errors: schema_violation (a bug of the producer): names the JSON pointer; message_too_large. `stage` is
   // counted in the ledger.
   Result<std::string> publish(storage::Transaction& tx, std::string_view stage, const Cause& cause,
                               Publication publication) const;

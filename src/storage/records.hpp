@@ -86,6 +86,10 @@ struct Failure {
 std::string failures_to_json(std::span<const Failure> failures);
 std::vector<Failure> failures_from_json(std::string_view text);
 
+// Where a message that could not be handled waits for a person: the dead letters without end, the quarantine
+// for a time (RETRY-4).
+enum class LetterPlace { dead, quarantine };
+
 struct DeadLetter {
   std::string id;
   TenantId tenant;
@@ -98,9 +102,53 @@ struct DeadLetter {
   std::string pointer;  // JSON pointer of the offending part, may be empty
   std::string key;      // the record's key, empty for a whole message
   CorrelationId correlation;
-  std::string state = "dead";  // dead, replayed, purged
-  std::string payload;         // the original message
-  std::vector<Failure> errors;
+  std::string state = "dead";   // dead (in the quarantine: held), replayed, purged
+  std::string payload;          // the original message
+  std::int64_t size = 0;        // of the original message, in bytes; set by the store when it is read
+  std::vector<Failure> errors;  // of all its lives: a replay that ends here again brings its history along
+  LetterPlace place = LetterPlace::dead;
+  std::string signature;   // of the cause: letters of one cause have one; empty: the code
+  int repeats = 1;         // lives of the message, this one included, that ended with this signature in a row
+  std::string replay_of;   // the letter whose replay ended here
+  std::string outcome;     // of a replayed one: empty while nobody knows, effect, dead
+  std::string outcome_id;  // the letter its replay ended as
+  std::string message_id;  // of the original message
+  // Of the quarantine only.
+  std::string reason;  // tries, age, crashes, repeats, size, blocked
+  std::string fix;     // what to do about it, for a person
+  std::string shown;   // the message without what is sensitive
+};
+
+struct LetterQuery {
+  LetterPlace place = LetterPlace::dead;
+  std::string queue;           // empty: any
+  std::string signature;       // empty: any
+  std::string state = "open";  // open: dead or held; any; or exactly this state
+  std::string after;           // letters with a greater id follow; ids are time-ordered
+  std::size_t limit = 500;
+  bool with_payload = true;  // false: `payload`, `shown` and `errors` stay empty
+};
+
+// A shard that other rows name and that is not there: rows are only lost behind the store's back.
+struct MissingShard {
+  ShardId id;
+  std::string type;               // empty when nothing tells
+  std::string key;                // its external id, empty when nothing tells
+  std::string name;               // a title, empty when nothing tells
+  std::vector<std::string> seen;  // alias, relation, insight, link, footprint, text, version
+  CorrelationId correlation;      // of a flow that dealt with it, may be empty
+};
+
+enum class LetterGrouping { cause, queue, tenant, type, outcome };
+
+// Letters that have something in common.
+struct LetterGroup {
+  std::string key;      // signature, queue, tenant, type or outcome
+  std::string code;     // of one of them
+  std::string message;  // of one of them
+  std::int64_t count = 0;
+  Timestamp oldest, newest;
+  std::string example;  // id of the newest
 };
 
 // One line of a flow's story, for `trace`.
@@ -115,7 +163,7 @@ struct FlowEntry {
 };
 
 // One counter of the flow ledger. The names in use: in, out, records, created:<type>, updated:<type>,
-// unchanged:<type>, dead, parked, retried, enqueued, settled.
+// unchanged:<type>, dead, quarantined, parked, retried, replayed, enqueued, settled.
 struct LedgerEntry {
   std::string stage;
   std::string counter;
@@ -170,6 +218,7 @@ struct KeptSince {
   Timestamp flows;     // story, ledger, problems and import run of a flow that ended and wrote nothing since
   Timestamp versions;  // versions replaced before
   Timestamp dead_letters;  // replayed or purged before
+  Timestamp quarantine;    // put there before, whatever became of them
 };
 
 // That a content shard (mail, message, document, meeting, event) is about an account, a contact or an

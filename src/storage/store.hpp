@@ -75,6 +75,10 @@ class Reader {
   virtual Result<std::int64_t> pending(const CorrelationId& correlation,
                                        std::string_view queue = {}) const = 0;
   virtual Result<std::vector<FlowEntry>> flow(const CorrelationId& correlation, std::size_t limit) const = 0;
+  // The flows of which something was told since then, in no order.
+  virtual Result<std::vector<CorrelationId>> flows_since(Timestamp since, std::size_t limit) const = 0;
+  // Shards that are named but not stored, in id order (FLOW-11). Reads the tables that name shards.
+  virtual Result<std::vector<MissingShard>> missing_shards(std::size_t limit) const = 0;
   // The shards whose present version this flow wrote, in key order, as story entries. Reads all of the
   // tenant's shards.
   virtual Result<std::vector<FlowEntry>> shards_written_by(const CorrelationId& correlation,
@@ -122,8 +126,13 @@ class Reader {
   virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
                                                        std::size_t limit) const = 0;
-  virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;
+  virtual Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const = 0;  // in either place
   virtual Result<std::int64_t> dead_letter_count() const = 0;
+  // In id order, so those of one record's key in the order they came.
+  virtual Result<std::vector<DeadLetter>> letters(const LetterQuery& query) const = 0;
+  // The letters a query chooses (its limit, `after` and `with_payload` do not count), in groups, most first.
+  virtual Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& query,
+                                                         LetterGrouping by) const = 0;
 };
 
 class Transaction : public Reader {
@@ -147,6 +156,9 @@ class Transaction : public Reader {
   // Replaces all relations of each shard that occurs as `from`, resolving them where aliases exist.
   virtual Result<> put_relations(std::span<const Relation> relations) = 0;
   virtual Result<> resolve_relation(const Relation& relation) = 0;
+  // Removes what names a shard that is not there any more; relations to it wait for another one. History
+  // stays. Error conflict when it is there.
+  virtual Result<> forget_shard(const ShardId& id) = 0;
 
   // To every queue bound to the type, or to the outbox when the broker is another process. Counts `out` in
   // the ledger under `stage`, and `enqueued` under each queue.
@@ -159,8 +171,13 @@ class Transaction : public Reader {
   // At most kMaxProblems for each flow are kept; the counter `problems` of the ledger counts all.
   virtual Result<> add_problem(const CorrelationId& correlation, const Problem& problem) = 0;
 
-  virtual Result<> put_dead_letter(const DeadLetter& letter) = 0;
+  virtual Result<> put_dead_letter(const DeadLetter& letter) = 0;  // to its place
+  // Of either place. Error not_found when it is not open (any more).
   virtual Result<> set_dead_letter_state(std::string_view id, std::string_view state) = 0;
+  // What became of a letter that was replayed: `outcome` effect or dead, `by` the letter it ended as. Dead
+  // stays dead: of a message that was split some records may have had their effect. No error when the letter
+  // is gone.
+  virtual Result<> set_replay_outcome(std::string_view id, std::string_view outcome, std::string_view by) = 0;
   // Parks a record behind its key; the first record of a key only marks the key.
   virtual Result<> park(std::string_view queue, std::string_view key, const OutgoingMessage& record) = 0;
   virtual Result<> mark_parked(std::string_view queue, std::string_view key) = 0;
@@ -208,7 +225,12 @@ class OperatorView {
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const = 0;
   // The tenant a flow belongs to.
   virtual Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const = 0;
-  virtual Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const = 0;
+  virtual Result<std::optional<TenantId>> tenant_of_dead_letter(
+      std::string_view id) const = 0;  // either place
+  // As the Reader's, over all tenants.
+  virtual Result<std::vector<DeadLetter>> letters(const LetterQuery& query) const = 0;
+  virtual Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& query,
+                                                         LetterGrouping by) const = 0;
 };
 
 class Store {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/digest.hpp"
+#include "messaging/letters.hpp"
 #include "model/entity.hpp"
 #include "model/event_types.hpp"
 #include "sync/impl/import_state.hpp"
@@ -266,6 +267,7 @@ Result<> ImportJob::State::bury_lost(storage::Transaction& tx, const connectors:
   letter.correlation = run.correlation;
   letter.payload = p.source;
   letter.errors = {{letter.at, p.code, p.message}};
+  letter.signature = messaging::signature_of(p.code, p.message, "");
   CASTIEL_TRY(tx.put_dead_letter(letter));
   CASTIEL_TRY(count(tx, "dead", 1));
   return count(tx, "read", 1);

@@ -156,32 +156,38 @@ Result<CorrelationId> ImportService::start(TenantId tenant, ImportOptions option
   return impl_->enqueue(std::move(job));
 }
 
+std::optional<ImportOptions> options_of(const storage::ImportRun& run) {
+  const auto detail = parse_json(run.detail);
+  if (!detail || !detail->is_object()) return std::nullopt;
+  const auto& o = detail->get_object();
+  ImportOptions options;
+  if (const auto* paths = get_array(o, "paths")) {
+    for (const auto& path : *paths) {
+      if (path.is_string()) options.paths.emplace_back(path.get_string());
+    }
+  }
+  options.source_map = string_or(o, "sourceMap");
+  options.source_map_name = string_or(o, "sourceMapName");
+  options.again = bool_or(o, "again", false);
+  options.time_zone = string_or(o, "timeZone", "UTC");
+  options.default_currency = string_or(o, "defaultCurrency");
+  options.page_records =
+      static_cast<std::size_t>(int_or(o, "pageRecords", static_cast<std::int64_t>(connectors::kPageRecords)));
+  options.page_bytes =
+      static_cast<std::size_t>(int_or(o, "pageBytes", static_cast<std::int64_t>(connectors::kPageBytes)));
+  if (const auto integration = string_or(o, "integration"); !integration.empty())
+    options.integration = IntegrationId(integration);
+  return options;
+}
+
 Result<> ImportService::resume(const TenantId& tenant) {
   CASTIEL_ASSIGN(const auto reader, impl_->parts.store->read(tenant));
   CASTIEL_ASSIGN(const auto runs, reader->import_runs(50));
   for (const auto& run : runs) {
     if (run.status != "running") continue;
-    const auto detail = parse_json(run.detail);
-    if (!detail || !detail->is_object()) continue;
-    const auto& o = detail->get_object();
-    ImportOptions options;
-    if (const auto* paths = get_array(o, "paths")) {
-      for (const auto& path : *paths) {
-        if (path.is_string()) options.paths.emplace_back(path.get_string());
-      }
-    }
-    options.source_map = string_or(o, "sourceMap");
-    options.source_map_name = string_or(o, "sourceMapName");
-    options.again = bool_or(o, "again", false);
-    options.time_zone = string_or(o, "timeZone", "UTC");
-    options.default_currency = string_or(o, "defaultCurrency");
-    options.page_records = static_cast<std::size_t>(
-        int_or(o, "pageRecords", static_cast<std::int64_t>(connectors::kPageRecords)));
-    options.page_bytes =
-        static_cast<std::size_t>(int_or(o, "pageBytes", static_cast<std::int64_t>(connectors::kPageBytes)));
-    if (const auto integration = string_or(o, "integration"); !integration.empty())
-      options.integration = IntegrationId(integration);
-    impl_->take_up({tenant, run.correlation, std::move(options)});
+    auto options = options_of(run);
+    if (!options) continue;
+    impl_->take_up({tenant, run.correlation, std::move(*options)});
   }
   return {};
 }

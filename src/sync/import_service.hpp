@@ -9,6 +9,9 @@
 
 namespace castiel::sync {
 
+// The options a run was started with; nothing when they cannot be read.
+std::optional<ImportOptions> options_of(const storage::ImportRun& run);
+
 class ImportService {
  public:
   static constexpr int kMaxRunning = 2;

@@ -37,7 +37,7 @@ Counts count(const std::vector<storage::LedgerEntry>& ledger) {
     if (counter == "mapped") c.mapped += value;
     // Records the import brought; a message of a later stage that ended as dead letter is none of them.
     if (counter == "dead" && is_source_stage(stage)) c.dead += value;
-    if (counter == "quarantined") c.quarantined += value;
+    if (counter == "quarantined" && is_source_stage(stage)) c.quarantined += value;
     if (counter == "problems") c.problems += value;
     if (counter == "links:attached") c.attached += value;
     if (counter == "links:suggested") c.suggested += value;

@@ -42,6 +42,7 @@ Result<bool> Retention::prune(const TenantId& tenant) {
   since.flows = now - settings.get(settings::kRetentionFlows);
   since.versions = now - settings.get(settings::kRetentionVersions);
   since.dead_letters = now - settings.get(settings::kRetentionDeadLetters);
+  since.quarantine = now - settings.get(settings::kRetentionQuarantine);
   CASTIEL_ASSIGN(const auto tx, store_->begin(tenant, Deadline::after(*clock_, options_.writer)));
   CASTIEL_ASSIGN(const auto removed, tx->prune(since, options_.batch_rows));
   if (removed.empty()) return false;

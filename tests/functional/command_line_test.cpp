@@ -210,17 +210,60 @@ TEST(DeadLetters, are_listed_shown_replayed_and_purged) {
   EXPECT_EQ(text(shown, "payload"), "d-2,short");
   EXPECT_FALSE(find(shown, "errors")->get_array().empty());
   // What was lost before it became a message cannot be put back, and says so; purging gives it up.
-  const auto replayed = ask({"dlq", "replay", first});
-  EXPECT_EQ(replayed.status, 1) << replayed.out;
-  EXPECT_EQ(text(replayed.last(), "error.code"), "conflict");
-  EXPECT_NE(text(replayed.last(), "error.message").find("deals.csv:3"), std::string::npos);
-  EXPECT_EQ(number(ask({"dlq", "replay-all", "--tenant", "acme"}).last(), "replayed"), 0);
+  const auto dry = ask({"dlq", "replay", first});
+  EXPECT_EQ(dry.status, 0) << dry.out;
+  EXPECT_EQ(text(dry.last(), "would"), "impossible");
+  EXPECT_NE(text(dry.last(), "summary").find("deals.csv:3"), std::string::npos);
+  const auto replayed = ask({"dlq", "replay", "--all", "--tenant", "acme", "--confirm"});
+  EXPECT_EQ(replayed.status, 3) << "done with problems";
+  EXPECT_EQ(number(replayed.last(), "replayed"), 0);
+  EXPECT_EQ(number(replayed.last(), "impossible"), 2);
+  EXPECT_EQ(ask({"dlq", "replay", "--confirm"}).status, 2) << "not everything by an oversight";
+  EXPECT_EQ(number(ask({"dlq", "list", "--by", "cause"}).last(), "count"), 2);
   EXPECT_EQ(ask({"dlq", "purge", first}).status, 0);
   EXPECT_EQ(ask({"dlq", "list", "--tenant", "acme"}).lines().size(), 1u);
   const auto again = ask({"dlq", "purge", first});
   EXPECT_EQ(again.status, 1);
   EXPECT_EQ(text(again.last(), "error.code"), "conflict");
   EXPECT_EQ(ask({"dlq", "show", "01J00000000000000000000000"}).status, 1);
+  EXPECT_EQ(ask({"dlq", "purge", "--all", "--tenant", "acme"}).status, 1) << "not without their number";
+  EXPECT_EQ(ask({"dlq", "purge", "--all", "--tenant", "acme", "--count", "1"}).status, 0);
+  EXPECT_TRUE(ask({"dlq", "list"}).lines().empty());
+}
+
+// RETRY-4
+TEST(DeadLetters, are_rehearsed_replayed_followed_and_set_apart_when_nothing_helps) {
+  TempFolder folder;
+  const auto data = (folder.path() / "data").string();
+  const auto ask = [&](Strings arguments) {
+    arguments.insert(arguments.end(), {"--data", data, "--json"});
+    return castiel(arguments);
+  };
+  const std::string head = "Id,Name,StageName,Amount,CloseDate,LastModifiedDate\n";
+  const auto file = folder.write("deals.csv", head + "d-1,One,Proposal,100,2026-12-01,2026-10-01T00:00:00Z\n" +
+                                                  "d-1,One,Proposal,200,2026-12-01,2026-10-01T00:00:00Z\n");
+  ASSERT_EQ(ask({"import", file.string(), "--tenant", "acme"}).status, 3);
+  for (int life = 1; life <= 2; ++life) {
+    const auto dry = ask({"dlq", "replay", "--all", "--tenant", "acme"});
+    EXPECT_EQ(dry.status, 0);
+    EXPECT_EQ(text(dry.last(), "would"), "fails");
+    EXPECT_EQ(dry.last().at("errors").at(0).at("code"), "key_collision");
+    const auto done = ask({"dlq", "replay", text(dry.last(), "id"), "--confirm"});
+    EXPECT_EQ(done.status, 3);
+    EXPECT_EQ(number(done.last(), "dead"), 1) << done.out;
+    EXPECT_EQ(number(done.last(), "pending"), 0);
+    const auto again = ask({"dlq", "replay", text(dry.last(), "id"), "--confirm"});
+    EXPECT_EQ(number(again.last(), "already"), 1) << "once each";
+  }
+  EXPECT_TRUE(ask({"dlq", "list"}).lines().empty());
+  const auto held = ask({"quarantine", "list", "--tenant", "acme"}).lines();
+  ASSERT_EQ(held.size(), 1u);
+  EXPECT_EQ(text(held[0], "reason"), "repeats");
+  EXPECT_EQ(number(ask({"quarantine", "list", "--by", "cause"}).last(), "count"), 1);
+  const auto cause = text(held[0], "cause");
+  EXPECT_EQ(ask({"quarantine", "block", cause, "--tenant", "acme"}).status, 0);
+  EXPECT_EQ(ask({"quarantine", "unblock", cause, "--tenant", "acme"}).status, 0);
+  EXPECT_EQ(text(ask({"quarantine", "show", text(held[0], "id")}).last(), "code"), "key_collision");
 }
 
 TEST(Tenants, are_created_listed_set_and_erased_without_touching_others) {

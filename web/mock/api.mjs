@@ -65,7 +65,7 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
   }
 
   const emptyAnswers = {
-    overview: () => emptyOverview('empty'), deals: () => page([]), imports: () => page([]), dlq: () => page([]), links: () => page([]), search: () => ({ query: 'zzz', mode: 'keyword', total: 0, items: [] }),
+    overview: () => emptyOverview('empty'), deals: () => page([]), imports: () => page([]), dlq: (rest) => (rest === 'replays' ? { replayed: 0, effect: 0, dead: 0, pending: 0, successRate: null } : page([])), quarantine: (rest) => (rest === 'replays' ? { replayed: 0, effect: 0, dead: 0, pending: 0, successRate: null } : page([])), reconcile: () => ({ tenant: 'empty', at: null }), links: () => page([]), search: () => ({ query: 'zzz', mode: 'keyword', total: 0, items: [] }),
     forecast: (rest) => (rest ? { items: [], coverage: null, n: 0, brier: null, baseRateBrier: null, note: '' } : { asOf: '2026-01-05', asOfReason: 'now', currency: 'unknown', simulations: 0, items: [], quality: null }),
   };
 
@@ -92,6 +92,36 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
       else list[at] = data;
     }
     for (const { response } of streams) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  function answerLetters(world, area, first, second, query, request, response) {
+    const all = area === 'dlq' ? world.letters : world.held;
+    const isOpen = (letter) => letter.state === 'dead' || letter.state === 'held';
+    const chosen = all.filter((letter) => isOpen(letter) && (!query.get('queue') || letter.queue === query.get('queue')) && (!query.get('cause') || letter.cause === query.get('cause')));
+    if (request.method === 'GET' && !first) return json(response, 200, page(chosen));
+    if (first === 'groups') return json(response, 200, page(world.groupsOf(chosen)));
+    if (first === 'blocked') return json(response, 200, page([]));
+    if (first === 'block') return json(response, 200, { cause: query.get('cause'), blocked: true, tenants: [query.get('tenant')] });
+    if (first === 'replays') {
+      const of = (outcome) => all.filter((letter) => letter.state === 'replayed' && letter.outcome === outcome).length;
+      return json(response, 200, { replayed: of('effect') + of('dead'), effect: of('effect'), dead: of('dead'), pending: 0, successRate: of('effect') + of('dead') === 0 ? null : of('effect') / (of('effect') + of('dead')) });
+    }
+    if (first === 'replay') {
+      const ids = (query.get('ids') ?? '').split(',').filter(Boolean);
+      const mine = ids.length > 0 ? all.filter((letter) => ids.includes(letter.id)) : chosen;
+      const told = mine.map(world.rehearse);
+      if (query.get('confirm') !== 'true') {
+        const would = {};
+        for (const one of told) would[one.would] = (would[one.would] ?? 0) + 1;
+        return json(response, 200, { dryRun: true, items: told, next: null, would });
+      }
+      mine.forEach((letter, index) => Object.assign(letter, { state: 'replayed', outcome: told[index].would === 'effect' ? 'effect' : 'dead' }));
+      return json(response, 200, { dryRun: false, replayed: mine.length, already: 0, impossible: 0, items: [], lastAt: null });
+    }
+    const letter = all.find((row) => row.id === first);
+    if (!letter) return problem(response, 404, 'No such dead letter', `There is no dead letter "${first}".`, 'dead_letter_unknown');
+    if (request.method === 'DELETE') letter.state = 'purged';
+    return json(response, 200, second ? {} : world.letterDetail(letter));
   }
 
   function answer(request, response, url) {
@@ -124,20 +154,15 @@ export function createMock({ tenants = kTenants, slowMs = 1500, autoplay = false
       const job = (imports[tenant] ?? []).find((row) => row.correlationId === first);
       return job ? json(response, 200, job) : problem(response, 404, 'No such import', `There is no import "${first}".`, 'import_unknown');
     }
-    if (area === 'dlq' && request.method === 'GET' && !first) {
-      return json(response, 200, page(world.letters.filter((letter) => letter.state !== 'purged' && (!query.get('queue') || letter.queue === query.get('queue')))));
-    }
-    if (area === 'dlq' && first === 'replay') {
-      const mine = world.letters.filter((letter) => letter.state === 'dead' && (!query.get('queue') || letter.queue === query.get('queue')));
-      for (const letter of mine) letter.state = 'replayed';
-      return json(response, 200, { replayed: mine.length });
-    }
-    if (area === 'dlq') {
-      const letter = world.letters.find((row) => row.id === first);
-      if (!letter) return problem(response, 404, 'No such dead letter', `There is no dead letter "${first}".`, 'dead_letter_unknown');
-      if (request.method === 'DELETE') letter.state = 'purged';
-      else if (second === 'replay') letter.state = 'replayed';
-      return json(response, 200, request.method === 'POST' ? { replayed: 1 } : world.letterDetail(letter));
+    if (area === 'dlq' || area === 'quarantine') return answerLetters(world, area, first, second, query, request, response);
+    if (area === 'reconcile') {
+      const found = world.reconciliation;
+      if (request.method === 'POST' && query.get('repair') === 'true') {
+        const answered = { ...found, repair: true, missing: found.missing.map((missing) => ({ ...missing, repair: missing.kind === 'message' ? 'refetched' : 'republished' })) };
+        Object.assign(found, { drift: 0, missing: [] });
+        return json(response, 200, answered);
+      }
+      return json(response, 200, found);
     }
     if (area === 'shards') {
       const shard = world.sources.find(first ?? '');

@@ -208,9 +208,36 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
     code: index < 3 ? 'amount_not_a_number' : index < 5 ? 'date_not_readable' : 'state_conflict',
     message: index < 3 ? `Amount "${index % 2 ? '12,4O0' : '-'}" is not a number` : index < 5 ? 'Close date "32/11/2017" is not a date' : 'The deal changed while it was scored, five times',
     pointer: index < 3 ? '/data/records/0/amount' : index < 5 ? '/data/records/0/closeDate' : null, key: `1C${index}BTR`, correlationId: correlation, size: payload(index).length, state: 'dead',
+    cause: index < 3 ? 'amount_not_a_number:3a51606585' : index < 5 ? 'date_not_readable:77b0c2d4e1' : 'state_conflict:1f00aa23cd', repeats: 1, replayOf: '', outcome: '', outcomeId: '', messageId: `evt-${index}`,
   }));
+  const held = [0, 1].map((index) => ({
+    ...letters[index], id: `q-${index + 1}`, state: 'held', code: index === 0 ? 'crashed' : 'key_collision', cause: index === 0 ? 'crashed:90cc01de22' : 'key_collision:2c909a0304', deliveries: 6, repeats: index === 0 ? 1 : 3,
+    message: index === 0 ? 'the process ended 5 times while it handled this message' : 'opportunity 1C1BTR: other content than in opportunities.csv line 12, with the same modification time; the earlier one was kept', pointer: null,
+    reason: index === 0 ? 'crashes' : 'repeats',
+    fix: index === 0 ? 'Handling it ended the process: report it with this message, keep it here, and replay it after an update.' : 'The source gives one version of a record with two contents: correct it there and import it again.',
+  }));
+  const patternOf = (letter) => letter.message.replace(/"[^"]*"/g, '#');
+  const groupsOf = (list) => Object.values(Object.groupBy ? Object.groupBy(list, (letter) => letter.cause) : list.reduce((all, letter) => ({ ...all, [letter.cause]: [...(all[letter.cause] ?? []), letter] }), {})).map((group) => ({ by: 'cause', key: group[0].cause, count: group.length, oldest: group[0].at, newest: group.at(-1).at, example: group.at(-1).id, code: group[0].code, message: group.at(-1).message, pattern: patternOf(group[0]) })).sort((a, b) => b.count - a.count);
+  // What a replay would do: amounts can be read today, dates cannot, the rest only says something.
+  const rehearse = (letter) => {
+    const told = { id: letter.id, tenant, queue: letter.queue, type: letter.type, key: letter.key, cause: letter.cause, code: letter.code, correlationId: correlation, would: 'effect', summary: '0 created, 1 updated, 0 deleted, 0 unchanged', shards: [], moreShards: 0, events: [], errors: [], after: null };
+    if (!['dead', 'held'].includes(letter.state)) return { ...told, would: 'already', summary: `${letter.id} is ${letter.state} already` };
+    if (letter.code === 'amount_not_a_number') {
+      return { ...told, shards: [{ id: 's-1', type: 'opportunity', integration: 'files', externalId: letter.key, name: 'Orbis Freight: fleet licences', effect: 'updated', fields: [{ field: 'amount', before: '11400.00', after: '12400.00' }, { field: 'stage', before: 'Engaging', after: 'Proposal' }, { field: 'probability', before: '40', after: null }], moreFields: 0 }], events: [{ type: 'shard.updated', records: 1 }, { type: 'opportunity.updated', records: 1 }] };
+    }
+    if (letter.code === 'state_conflict') return { ...told, summary: '1 of 1 deals changed their scores, 0 new recommendations', events: [{ type: 'risk.evaluated', records: 1 }] };
+    return { ...told, would: 'fails', summary: '', errors: [{ code: letter.code, message: letter.message, pointer: letter.pointer ?? '', key: letter.key }] };
+  };
+  const reconciliation = {
+    tenant, since: moment(kAsOf - 30 * 86_400_000), at: moment(kAsOf + 10 * 3_600_000), drift: 2, waiting: 14, repair: false, republished: 0, refetched: 0, impossible: 0, truncated: false,
+    integrations: [{ integration: 'files', published: 8942, mapped: 8935, deadLettered: 7, quarantined: 2, stored: 8930, toEvaluate: 2089, evaluated: 2088, missing: 2 }],
+    missing: [
+      { kind: 'insight', id: 's-77', type: 'opportunity', integration: 'files', key: '1C77BTR', name: '', queue: 'insights', correlationId: correlation, detail: 'stored, and no insight came of it', repair: '' },
+      { kind: 'message', id: 'evt-912', type: 'castiel.source.opportunity.page', integration: 'files', key: '', name: '', queue: 'crm', correlationId: correlation, detail: 'published for 200 records, neither handled nor waiting', repair: '' },
+    ],
+  };
   const letterDetail = (letter) => {
-    const index = letters.indexOf(letter);
+    const index = letters.includes(letter) ? letters.indexOf(letter) : held.indexOf(letter);
     return { ...letter, payload: payload(index), errors: Array.from({ length: letter.deliveries }, (_, attempt) => ({ at: moment(kAsOf + 9 * 3_600_000 + index * 61_000 - (letter.deliveries - attempt) * 9000), code: letter.code, message: letter.message })) };
   };
 
@@ -255,7 +282,7 @@ export function makeWorld({ tenant, currency = 'USD', deals: count = 146, seed =
   const entries = (deal) =>
     [...timeline(deal).map(({ kind, ...change }) => ({ ...change, kind: 'change', type: kind, text: null, people: [], shardId: null, locator: null, link: null })), ...sources.of(deal).entries].sort((a, b) => b.at.localeCompare(a.at));
 
-  return { tenant, currency, deals, strip, sources, entries, detail, timeline, periods, quarters, row, quality, backtest, overview, importDone, importRunning, letters, letterDetail, queues, trace, shards: { opportunity: 8800, account: 85, contact: 45 } };
+  return { tenant, currency, deals, strip, sources, entries, detail, timeline, periods, quarters, row, quality, backtest, overview, importDone, importRunning, letters, held, groupsOf, rehearse, reconciliation, letterDetail, queues, trace, shards: { opportunity: 8800, account: 85, contact: 45 } };
 }
 
 export function emptyOverview(tenant) {

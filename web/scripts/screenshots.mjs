@@ -39,6 +39,7 @@ const pages = {
   ...(job && { import: `/imports/${job.correlationId}` }),
   operations: '/operations',
   ...(letter && { dead_letter: `/operations/dead-letters/${letter.id}` }),
+  ...(server && { quarantined: '/operations/quarantine/q-2' }),
   ...(job && { trace: `/operations/trace/${job.correlationId}` }),
   ...(server && { empty: '/?tenant=empty', error: '/?tenant=broken', unknown_currency: '/?tenant=plain', not_found: '/nowhere' }),
 };

@@ -49,6 +49,8 @@ std::vector<Operation> deal_operations();
 std::vector<Operation> shard_operations();
 std::vector<Operation> import_operations();
 std::vector<Operation> flow_operations();
+std::vector<Operation> letter_operations();
+std::vector<Operation> reconcile_operations();
 std::vector<Operation> link_operations();
 
 // Parameters many operations have.

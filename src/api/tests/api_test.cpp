@@ -66,6 +66,9 @@ struct ApiTest : testing::Test {
                                                       .ids = ids,
                                                       .settings = *settings});
     services->metrics = &metrics;
+    rehearsal = messaging::Rehearsal({store.get(), schemas.get(), &clock, &ids});
+    rehearsal.add(kQueue, noting, true);
+    services->rehearsal = &rehearsal;
     services->ready = [this] { return ready; };
     fill();
   }
@@ -201,6 +204,8 @@ struct ApiTest : testing::Test {
   std::unique_ptr<messaging::Publisher> publisher;
   std::unique_ptr<intelligence::DealBook> book;
   std::unique_ptr<tenancy::TenantSettings> settings;
+  NotingHandler noting;
+  messaging::Rehearsal rehearsal{{}};
   std::unique_ptr<Services> services;
   ShardId deal;
 };
@@ -363,7 +368,8 @@ TEST_F(ApiTest, nothing_crosses_tenants) {
   EXPECT_EQ(overview.at("system").at("deadLetters"), 0);
   EXPECT_EQ(bad(send(router(), "POST", "/api/v1/dlq/" + letter + "/replay?tenant=other")),
             problem(404, "not_found"));
-  EXPECT_EQ(body(send(router(), "POST", "/api/v1/dlq/replay?tenant=other")).at("replayed"), 0);
+  EXPECT_EQ(body(send(router(), "POST", "/api/v1/dlq/replay?tenant=other&all=true&confirm=true")).at("replayed"),
+            0);
 }
 
 TEST_F(ApiTest, shows_imports_and_refuses_one_where_none_can_run) {
@@ -382,9 +388,12 @@ TEST_F(ApiTest, a_dead_letter_is_replayed_once_and_handled_again) {
   EXPECT_EQ(good("/api/v1/dlq").at("items").at(0).at("id").as_string(), id);
   EXPECT_EQ(good("/api/v1/dlq/" + id).at("errors").at(0).at("code"), "bad");
   const auto table = router();
-  const std::string target = "/api/v1/dlq/" + id + "/replay";
+  const std::string target = "/api/v1/dlq/" + id + "/replay?confirm=true";
   EXPECT_EQ(body(send(table, "POST", target)).at("replayed"), 1);
-  EXPECT_EQ(bad(send(table, "POST", target)), problem(409, "conflict"));
+  const auto again = body(send(table, "POST", target));
+  EXPECT_EQ(again.at("replayed"), 0);
+  EXPECT_EQ(again.at("already"), 1);
+  EXPECT_EQ(again.at("items").at(0).at("result"), "already");
   EXPECT_EQ(bad(send(table, "DELETE", "/api/v1/dlq/" + id)), problem(409, "conflict"));
   EXPECT_TRUE(good("/api/v1/dlq").at("items").as_array().empty());
 
@@ -406,7 +415,8 @@ TEST_F(ApiTest, a_dead_letter_is_replayed_once_and_handled_again) {
 
 TEST_F(ApiTest, a_replayed_record_waits_behind_one_of_its_key) {
   const auto first = put_letter("k"), second = put_letter("k");
-  EXPECT_EQ(body(send(router(), "POST", "/api/v1/dlq/replay?tenant=acme")).at("replayed"), 2);
+  EXPECT_EQ(body(send(router(), "POST", "/api/v1/dlq/replay?tenant=acme&all=true&confirm=true")).at("replayed"),
+            2);
   EXPECT_EQ(broker->receive(kQueue, {}, Deadline::after(clock, 0s)).value().size(), 1)
       << "the other is parked";
 }
@@ -418,21 +428,123 @@ TEST_F(ApiTest, a_dead_letter_is_purged) {
   EXPECT_EQ(bad(send(router(), "DELETE", "/api/v1/dlq/nothing")), problem(404, "not_found"));
 }
 
+TEST_F(ApiTest, a_replay_is_rehearsed_unless_it_is_confirmed) {
+  const auto id = put_letter("k");
+  EXPECT_EQ(bad(send(router(), "POST", "/api/v1/dlq/replay")), problem(400, "invalid_parameter"))
+      << "not everything by an oversight";
+  const auto told = body(send(router(), "POST", "/api/v1/dlq/replay?all=true"));
+  EXPECT_EQ(told.at("dryRun"), true);
+  EXPECT_EQ(told.at("would").at("effect"), 1);
+  EXPECT_EQ(told.at("items").at(0).at("id").as_string(), id);
+  EXPECT_EQ(told.at("items").at(0).at("summary"), "noted");
+  EXPECT_EQ(good("/api/v1/dlq/" + id).at("state"), "dead");
+  EXPECT_EQ(store->read(kAcme).value()->audit(2).value().at(1).action, "dlq.rehearse");
+}
+
+TEST_F(ApiTest, replays_are_paced_and_share_their_pace) {
+  std::vector<std::string> ids_of;
+  for (int i = 0; i < 3; ++i) ids_of.push_back(put_letter());
+  ASSERT_TRUE(settings->set(kAcme, "replay.per_second", "2", "test"));
+  const auto first = body(send(router(), "POST", "/api/v1/dlq/replay?confirm=true&ids=" + ids_of[0] + "," + ids_of[1]));
+  EXPECT_EQ(first.at("items").at(0).at("at"), "2026-11-01T12:00:00Z");
+  EXPECT_EQ(first.at("lastAt"), "2026-11-01T12:00:00.500Z");
+  const auto second = body(send(router(), "POST", "/api/v1/dlq/" + ids_of[2] + "/replay?confirm=true"));
+  EXPECT_EQ(second.at("lastAt"), "2026-11-01T12:00:01Z");
+  EXPECT_EQ(broker->receive(kQueue, {}, Deadline::after(clock, 0s)).value().size(), 1u) << "the rest is not due";
+}
+
+TEST_F(ApiTest, letters_are_grouped_and_replays_counted) {
+  const auto id = put_letter("k");
+  put_letter("l");
+  const auto groups = good("/api/v1/dlq/groups?by=cause");
+  ASSERT_EQ(groups.at("items").as_array().size(), 1u);
+  EXPECT_EQ(groups.at("items").at(0).at("count"), 2);
+  const std::string cause(groups.at("items").at(0).at("key").as_string());
+  EXPECT_EQ(good("/api/v1/dlq?cause=" + cause).at("items").as_array().size(), 2u);
+  EXPECT_TRUE(good("/api/v1/dlq?cause=none").at("items").as_array().empty());
+  EXPECT_EQ(good("/api/v1/dlq/groups?by=queue").at("items").at(0).at("key").as_string(), kQueue);
+  EXPECT_EQ(bad("/api/v1/dlq/groups?by=luck"), problem(400, "invalid_parameter"));
+  send(router(), "POST", "/api/v1/dlq/" + id + "/replay?confirm=true");
+  const auto counts = good("/api/v1/dlq/replays?tenant=acme");
+  EXPECT_EQ(counts.at("replayed"), 1);
+  EXPECT_EQ(counts.at("pending"), 1);
+  EXPECT_TRUE(counts.at("successRate").is_null());
+  EXPECT_EQ(good("/api/v1/dlq/replays?tenant=other").at("replayed"), 0);
+}
+
+TEST_F(ApiTest, all_are_purged_only_by_their_number) {
+  put_letter();
+  put_letter();
+  const auto table = router();
+  EXPECT_EQ(bad(send(table, "POST", "/api/v1/dlq/purge?all=true")), problem(409, "conflict"));
+  EXPECT_EQ(bad(send(table, "POST", "/api/v1/dlq/purge?all=true&count=1")), problem(409, "conflict"));
+  EXPECT_EQ(good("/api/v1/dlq").at("items").as_array().size(), 2u);
+  EXPECT_EQ(body(send(table, "POST", "/api/v1/dlq/purge?all=true&count=2")).at("purged"), 2);
+  EXPECT_TRUE(good("/api/v1/dlq").at("items").as_array().empty());
+  EXPECT_EQ(store->read(kAcme).value()->audit(2).value().at(0).action, "dlq.purge");
+}
+
+// RETRY-4
+TEST_F(ApiTest, the_quarantine_is_a_place_of_its_own_and_masks_what_it_shows) {
+  const auto dead = put_letter();
+  storage::DeadLetter letter;
+  letter.id = ids.next();
+  letter.tenant = kAcme;
+  letter.queue = kQueue;
+  letter.type = "opportunity.updated";
+  letter.at = clock.now();
+  letter.code = "crashed";
+  letter.message = "the process ended";
+  letter.place = storage::LetterPlace::quarantine;
+  letter.signature = messaging::signature_of(letter.code, letter.message, "");
+  letter.reason = "crashes";
+  letter.fix = "report it";
+  letter.payload = store->read(kAcme).value()->dead_letter(dead).value()->payload;
+  letter.shown = "masked";
+  auto tx = begin(kAcme);
+  ASSERT_TRUE(tx->put_dead_letter(letter));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_EQ(good("/api/v1/dlq").at("items").as_array().size(), 1u);
+  const auto listed = good("/api/v1/quarantine");
+  ASSERT_EQ(listed.at("items").as_array().size(), 1u);
+  EXPECT_EQ(listed.at("items").at(0).at("reason"), "crashes");
+  const auto shown = good("/api/v1/quarantine/" + letter.id);
+  EXPECT_EQ(shown.at("payload"), "masked");
+  EXPECT_EQ(shown.at("metadata").at("type"), "opportunity.updated");
+  EXPECT_EQ(bad("/api/v1/dlq/" + letter.id), problem(404, "not_found"));
+  EXPECT_EQ(bad("/api/v1/quarantine/" + dead), problem(404, "not_found"));
+
+  const auto table = router();
+  EXPECT_EQ(body(send(table, "POST", "/api/v1/quarantine/block?cause=" + letter.id)).at("cause").as_string(),
+            letter.signature);
+  EXPECT_THAT(settings->of(kAcme).value().get(settings::kQuarantineBlocked), testing::ElementsAre(letter.signature));
+  EXPECT_EQ(good("/api/v1/quarantine/blocked?tenant=acme").at("items").at(0).at("cause").as_string(),
+            letter.signature);
+  EXPECT_EQ(body(send(table, "POST", "/api/v1/quarantine/unblock?tenant=acme&cause=" + letter.signature))
+                .at("tenants")
+                .at(0),
+            "acme");
+  EXPECT_TRUE(settings->of(kAcme).value().get(settings::kQuarantineBlocked).empty());
+  EXPECT_EQ(bad(send(table, "POST", "/api/v1/quarantine/block?cause=nothing")), problem(400, "invalid_parameter"));
+  EXPECT_EQ(body(send(table, "POST", "/api/v1/quarantine/" + letter.id + "/replay?confirm=true")).at("replayed"), 1);
+  EXPECT_TRUE(good("/api/v1/quarantine").at("items").as_array().empty());
+}
+
 TEST_F(ApiTest, the_same_idempotency_key_gives_the_same_answer) {
   const auto id = put_letter();
   const auto table = router();
-  const std::string target = "/api/v1/dlq/" + id + "/replay";
+  const std::string target = "/api/v1/dlq/" + id + "/replay?confirm=true";
   const auto first = send(table, "POST", target, "", true, "key-1");
   EXPECT_EQ(first.status, 200);
   const auto again = send(table, "POST", target, "", true, "key-1");
   EXPECT_EQ(again.status, 200);
   EXPECT_EQ(body(again), body(first));
-  EXPECT_EQ(bad(send(table, "POST", target, "", true, "key-2")), problem(409, "conflict"));
-  EXPECT_EQ(bad(send(table, "POST", "/api/v1/dlq/" + put_letter() + "/replay", "", true, "key-1")),
-            problem(422, "unprocessable"));
+  EXPECT_EQ(body(send(table, "POST", target, "", true, "key-2")).at("already"), 1);
+  EXPECT_EQ(
+      bad(send(table, "POST", "/api/v1/dlq/" + put_letter() + "/replay?confirm=true", "", true, "key-1")),
+      problem(422, "unprocessable"));
   clock.advance(25h);
-  EXPECT_EQ(bad(send(table, "POST", target, "", true, "key-1")), problem(409, "conflict"))
-      << "forgotten after a day";
+  EXPECT_EQ(body(send(table, "POST", target, "", true, "key-1")).at("already"), 1) << "forgotten after a day";
 }
 
 TEST_F(ApiTest, traces_a_flow_and_audits_it) {

@@ -1,4 +1,4 @@
-// Commands that ask: deals, forecast, shards, trace, dlq. Each is an operation of the API with a way to print
+// Commands that ask: deals, forecast, shards, trace. Each is an operation of the API with a way to print
 // it.
 
 #include <fmt/format.h>
@@ -285,25 +285,6 @@ void add_queries(Cli& cli) {
                          {"trace", {}, false, print_trace}, false);
   trace.option("correlation", "correlationId", "correlation id, such as import-…", true);
   trace.app->footer("Example:\n  castiel trace import-01J… --json");
-
-  auto* dlq = cli.app.add_subcommand("dlq", "dead letters: list, show, replay, purge");
-  dlq->footer(
-      "Examples:\n  castiel dlq list\n  castiel dlq show 01J… --json\n  castiel dlq replay-all --queue "
-      "integration_data_raw");
-  dlq->require_subcommand(1);
-  add_query(cli, *dlq, "list", "open dead letters", {"dlq", {}, true, print_flat}, false)
-      .option("--queue", "queue", "only of this queue");
-  add_query(cli, *dlq, "show", "one, with its payload and errors",
-            {"dlq.get", {}, false, [](const json::object& o) { fmt::print("{}\n", json::serialize(o)); }},
-            false)
-      .option("id", "id", "the dead letter's id", true);
-  add_query(cli, *dlq, "replay", "put one back into its queue", {"dlq.replay", {}, false, print_flat}, false)
-      .option("id", "id", "the dead letter's id", true);
-  add_query(cli, *dlq, "replay-all", "put all of a queue or tenant back",
-            {"dlq.replay-all", {}, false, print_flat}, false)
-      .option("--queue", "queue", "only of this queue");
-  add_query(cli, *dlq, "purge", "drop one for good", {"dlq.purge", {}, false, print_flat}, false)
-      .option("id", "id", "the dead letter's id", true);
 
   auto* links = cli.app.add_subcommand("links", "what content is linked to: list, approve, reject, retarget");
   links->footer(

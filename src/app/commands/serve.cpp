@@ -88,6 +88,7 @@ int serve(const GlobalOptions& global, const Environment& environment, std::stri
     if (auto imports = program.start_imports(); !imports) return fail(imports.error());
   }
   program.start_retention();
+  if (roles->sync) program.start_reconciliation();
   started = true;
   log.info("serving",
            {{"address", address->host}, {"port", (*server)->port()}, {"data", global.data}, {"role", role}});

@@ -55,6 +55,8 @@ struct Cli {
 void add_serve(Cli& cli);
 void add_import(Cli& cli);
 void add_queries(Cli& cli);
+void add_letters(Cli& cli);
+void add_reconcile(Cli& cli);
 void add_tenants(Cli& cli);
 void add_schemas(Cli& cli);
 void add_inspect(Cli& cli);

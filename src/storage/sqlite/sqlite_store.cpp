@@ -69,7 +69,17 @@ class SqliteOperatorView final : public OperatorView {
         read_tenant);
   }
   Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const override {
-    return first<TenantId>(query(db(), "SELECT tenant FROM dead_letter WHERE id=?", id), read_tenant);
+    return first<TenantId>(query(db(),
+                                 "SELECT tenant FROM dead_letter WHERE id=?1 UNION ALL SELECT tenant FROM "
+                                 "quarantine WHERE id=?1 LIMIT 1",
+                                 id),
+                           read_tenant);
+  }
+  Result<std::vector<DeadLetter>> letters(const LetterQuery& q) const override {
+    return find_letters(db(), {}, q);
+  }
+  Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& q, LetterGrouping by) const override {
+    return group_letters(db(), {}, q, by);
   }
 
  private:
@@ -209,12 +219,14 @@ Result<> SqliteStore::create_tenant(const TenantId& tenant, Deadline deadline) {
 }
 
 std::vector<std::string> SqliteStore::tenant_tables() {
-  return {"shard",      "shard_version",    "field_change",  "alias",         "same_as",
-          "relation",   "relation_segment", "inbox",         "outbox",        "queued",
-          "parked_key", "parked_record",    "dead_letter",   "ledger",        "flow_entry",
-          "problem",    "insight",          "import_run",    "imported_file", "sync_cursor",
-          "audit",      "tenant_setting",   "link",          "link_feedback", "interaction",
-          "footprint",  "search_chunk",     "search_tenant", "tenant"};
+  return {"shard",         "shard_version", "field_change",     "alias",
+          "same_as",       "relation",      "relation_segment", "inbox",
+          "outbox",        "queued",        "parked_key",       "parked_record",
+          "dead_letter",   "quarantine",    "ledger",           "flow_entry",
+          "problem",       "insight",       "import_run",       "imported_file",
+          "sync_cursor",   "audit",         "tenant_setting",   "link",
+          "link_feedback", "interaction",   "footprint",        "search_chunk",
+          "search_tenant", "tenant"};
 }
 
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant,

@@ -298,6 +298,7 @@ export interface Queue {
   delayed: number;
   parked: number;
   deadLetters: number;
+  quarantined?: number;
   oldestSeconds: number | null;
   consumers: number;
   ratePerSecond: number | null;
@@ -316,12 +317,102 @@ export interface DeadLetter {
   key: string | null;
   correlationId: string | null;
   size: number;
-  state: 'dead' | 'replayed' | 'purged';
+  state: 'dead' | 'held' | 'replayed' | 'purged';
+  /** Signature of the error: letters of one cause have one. */
+  cause: string;
+  repeats: number;
+  replayOf: string;
+  outcome: '' | 'pending' | 'effect' | 'dead';
+  outcomeId: string;
+  /** Of the quarantine only. */
+  reason?: string;
+  fix?: string;
 }
 
 export interface DeadLetterDetail extends DeadLetter {
   payload: string;
   errors: { at: string; code: string; message: string }[];
+}
+
+export interface LetterGroup {
+  key: string;
+  count: number;
+  oldest: string;
+  newest: string;
+  example: string;
+  code: string;
+  message: string;
+  pattern: string;
+}
+
+export interface FieldDifference {
+  field: string;
+  before: string | null;
+  after: string | null;
+}
+
+export interface Rehearsed {
+  id: string;
+  tenant: string;
+  key: string;
+  would: 'effect' | 'fails' | 'retries' | 'waits' | 'impossible' | 'already';
+  summary: string;
+  shards: { id: string; type: string; externalId: string; name: string; effect: 'created' | 'updated' | 'deleted'; fields: FieldDifference[]; moreFields: number }[];
+  moreShards: number;
+  events: { type: string; records: number }[];
+  errors: { code: string; message: string; pointer: string; key: string }[];
+  /** The letter of the same key whose effects it saw. */
+  after: string | null;
+}
+
+export interface DryRun {
+  dryRun: true;
+  items: Rehearsed[];
+  next: string | null;
+  would: Partial<Record<Rehearsed['would'], number>>;
+}
+
+export interface Replayed {
+  replayed: number;
+  already: number;
+  impossible: number;
+  lastAt: string | null;
+}
+
+export interface ReplayCounts {
+  replayed: number;
+  effect: number;
+  dead: number;
+  pending: number;
+  successRate: number | null;
+}
+
+export interface Missing {
+  kind: string;
+  id: string;
+  type: string;
+  integration: string;
+  key: string;
+  name: string;
+  queue: string;
+  correlationId: string;
+  detail: string;
+  repair: string;
+}
+
+export interface Reconciliation {
+  tenant: string;
+  at: string | null;
+  since?: string;
+  drift?: number;
+  waiting?: number;
+  repair?: boolean;
+  republished?: number;
+  refetched?: number;
+  impossible?: number;
+  truncated?: boolean;
+  integrations?: { integration: string; published: number; mapped: number; deadLettered: number; quarantined: number; stored: number; toEvaluate: number; evaluated: number; missing: number }[];
+  missing?: Missing[];
 }
 
 export interface TraceItem {

@@ -253,7 +253,7 @@ describe('over the real program', { skip: !binary }, () => {
     if (letters.length === 0) {
       await section.getByText('No dead letters').waitFor();
     } else {
-      await section.locator('li a').first().click();
+      await section.locator('.letters li a').first().click();
       await page.getByRole('group', { name: 'Payload' }).waitFor();
       assert.ok((await page.getByRole('group', { name: 'Payload' }).innerText()).length > 0);
       await page.getByRole('region', { name: 'Errors' }).locator('li').first().waitFor();

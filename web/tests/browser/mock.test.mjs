@@ -27,6 +27,7 @@ const kPages = {
   '/imports/imp-2017112009-7f3a': 'Import examples/workspace',
   '/operations': 'Operations',
   '/operations/dead-letters/dl-2': 'Amount "12,4O0" is not a number',
+  '/operations/quarantine/q-2': 'opportunity 1C1BTR: other content than in opportunities.csv line 12, with the same modification time; the earlier one was kept',
   '/operations/trace/imp-2017112009-7f3a': 'Trace imp-2017112009-7f3a',
 };
 const settled = (page) => page.locator('main section').first().waitFor();
@@ -330,14 +331,19 @@ test('columns show the field they became, the confidence and why', async () => {
 });
 
 test('a dead letter shows where it failed, is replayed, and another is purged only after a question', async () => {
-  const { page, done } = await browser.visit('/operations?code=date_not_readable');
+  const { page, done } = await browser.visit('/operations?cause=date_not_readable:77b0c2d4e1');
   const letters = page.getByRole('region', { name: 'Dead letters' });
-  await eventually(() => letters.locator('li').count(), (count) => count === 2, 'filtered by code');
+  await eventually(() => letters.locator('.letters li').count(), (count) => count === 2, 'filtered by cause');
   await letters.getByRole('link').first().click();
   await page.getByRole('group', { name: 'Payload' }).waitFor();
   assert.equal(await page.locator('mark').innerText(), '"32/11/2017"');
-  await page.getByRole('button', { name: 'Replay' }).click();
+  await page.getByRole('button', { name: 'Replay…' }).click();
+  const told = page.getByRole('region', { name: 'What a replay would do' });
+  await told.getByText('would fail again', { exact: true }).waitFor();
+  assert.equal(world().letters.filter((letter) => letter.state === 'replayed').length, 0, 'a dry run changes nothing');
+  await told.getByRole('button', { name: 'Replay it' }).click();
   await page.locator('.page-head').getByText('replayed').waitFor();
+  await page.locator('.page-head').getByText('failed again').waitFor();
   await page.goto(`${server.url}/operations/dead-letters/dl-7`);
   await page.getByRole('button', { name: 'Purge…' }).click();
   await page.getByRole('button', { name: 'Keep' }).click();
@@ -349,13 +355,48 @@ test('a dead letter shows where it failed, is replayed, and another is purged on
   await done();
 });
 
-test('all dead letters of a queue are replayed after a question', async () => {
+test('causes are grouped, and a dry run shows the difference before anything is replayed', async () => {
   const { page, done } = await browser.visit('/operations?queue=crm');
   const letters = page.getByRole('region', { name: 'Dead letters' });
-  await letters.getByRole('button', { name: 'Replay all of this queue' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Replay' }).click();
-  await letters.getByText(/\d+ dead letters replayed/).waitFor();
-  assert.ok(world().letters.filter((letter) => letter.queue === 'crm').every((letter) => letter.state !== 'dead'));
+  const causes = letters.getByRole('list', { name: 'Causes' });
+  const first = causes.getByRole('listitem').filter({ hasText: 'is not a number' });
+  await first.getByLabel('3 of them').waitFor();
+  // By keyboard: choose the cause, then the dry run beside it.
+  await first.getByRole('button', { name: /is not a number/ }).focus();
+  await page.keyboard.press('Enter');
+  await eventually(() => parameters(page).cause, (cause) => cause === 'amount_not_a_number:3a51606585', 'cause in the address');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  const told = letters.getByRole('region', { name: 'What a replay would do' });
+  await told.getByText('3 would be handled. Nothing has been changed.').waitFor();
+  const row = told.getByRole('row', { name: /amount/ }).first();
+  assert.match(await row.innerText(), /amount\s+11400.00\s+12400.00/);
+  assert.ok(world().letters.every((letter) => letter.queue !== 'crm' || letter.state !== 'replayed' || letter.code !== 'amount_not_a_number'));
+  await checkStructure(page);
+  await told.getByRole('button', { name: 'Replay 3 messages' }).click();
+  await letters.getByText('3 messages replayed').waitFor();
+  await letters.getByText(/Replayed so far: .* handled/).waitFor();
+  assert.ok(world().letters.filter((letter) => letter.code === 'amount_not_a_number').every((letter) => letter.state === 'replayed'));
+  await done();
+});
+
+test('the quarantine says why and what to do, and what is missing is asked for again', async () => {
+  const { page, done } = await browser.visit('/operations', { viewport: { width: 390, height: 844 } });
+  const held = page.getByRole('region', { name: 'Quarantine' });
+  await held.getByText('ended its process').waitFor();
+  await held.getByText(/report it with this message/).waitFor();
+  const drift = page.getByRole('region', { name: 'Reconciliation' });
+  await drift.getByText('1C77BTR').waitFor();
+  await shows(drift.getByRole('list', { name: 'Missing' }).getByRole('listitem'), 2);
+  await checkStructure(page);
+  await drift.getByRole('button', { name: 'Ask for what is missing' }).click();
+  await drift.getByText('2 missing things asked for again').waitFor();
+  await drift.getByText('nothing is missing').waitFor();
+  await page.goto(`${server.url}/operations/quarantine/q-1`);
+  await page.getByText('kept whole for its replay').waitFor();
+  await page.getByRole('button', { name: 'Block this cause' }).click();
+  await page.getByText('Blocked: messages of this cause').waitFor();
+  await checkStructure(page);
   await done();
 });
 

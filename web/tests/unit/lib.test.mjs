@@ -8,6 +8,7 @@ let scale;
 let pointer;
 let deals;
 let sources;
+let letters;
 
 before(async () => {
   loader = await startLoader();
@@ -16,6 +17,7 @@ before(async () => {
   pointer = await loader.load('/src/lib/pointer.ts');
   deals = await loader.load('/src/lib/deals_query.ts');
   sources = await loader.load('/src/lib/sources.ts');
+  letters = await loader.load('/src/lib/letters.ts');
 });
 after(() => loader?.close());
 
@@ -159,4 +161,13 @@ test('an excerpt keeps what stands around the marks and says where it left out',
   assert.deepEqual(sources.excerpt(parts, 5).map((part) => part.text), ['…  near', 'hit', ' by x … ']);
   assert.deepEqual(sources.excerpt(parts, 400), parts);
   assert.equal(sources.excerpt([{ text: long, mark: false }], 5)[0].text, 'xxxxxxxxxx…');
+});
+
+test('a dry run is told in words, and what can be put back is counted', () => {
+  const would = { fails: 1, effect: 3, impossible: 2 };
+  assert.equal(letters.wouldText(would), '3 would be handled, 2 cannot be replayed, 1 would fail again');
+  assert.equal(letters.replayable(would), 4);
+  assert.equal(letters.replayable({ already: 5 }), 0);
+  assert.equal(letters.reasonText('repeats'), 'the same error, replay after replay');
+  assert.equal(letters.reasonText('another'), 'another');
 });

@@ -28,6 +28,11 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteTransaction::pru
       "tenant=? AND done_at IS NOT NULL AND done_at<? ORDER BY done_at LIMIT ?)",
       t(), since.dead_letters, max_rows));
   note("dead_letter");
+  CASTIEL_TRY(
+      write("DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine INDEXED BY quarantine_age WHERE "
+            "tenant=? AND at<? ORDER BY at LIMIT ?)",
+            t(), since.quarantine, max_rows));
+  note("quarantine");
   CASTIEL_TRY(prune_flow(since.flows, max_rows, removed));
   return removed;
 }

@@ -1,6 +1,10 @@
 #pragma once
 // The read side of Reader and Transaction over one connection; Base is either.
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "storage/sqlite/impl/connection.hpp"
 #include "storage/sqlite/impl/full_text.hpp"
 #include "storage/store.hpp"
@@ -58,9 +62,12 @@ inline Relation read_relation(const Statement& row) {
   return r;
 }
 
+inline constexpr char kLetterColumns[] =
+    "id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, "
+    "signature, repeats, replay_of, outcome, outcome_id, message_id, reason, fix";
 inline constexpr char kDeadLetterColumns[] =
     "SELECT id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, correlation, state, "
-    "errors, payload"
+    "signature, repeats, replay_of, outcome, outcome_id, message_id, reason, fix, errors, payload, shown"
     " FROM dead_letter ";
 
 inline DeadLetter read_dead_letter(const Statement& row) {
@@ -77,9 +84,23 @@ inline DeadLetter read_dead_letter(const Statement& row) {
   letter.key = row.str(9);
   letter.correlation = CorrelationId(row.str(10));
   letter.state = row.str(11);
-  letter.errors = failures_from_json(row.text(12));
-  letter.payload = row.str(13);
+  letter.signature = row.str(12);
+  letter.repeats = static_cast<int>(row.integer(13));
+  letter.replay_of = row.str(14);
+  letter.outcome = row.str(15);
+  letter.outcome_id = row.str(16);
+  letter.message_id = row.str(17);
+  letter.reason = row.str(18);
+  letter.fix = row.str(19);
+  letter.errors = failures_from_json(row.text(20));
+  letter.payload = row.str(21);
+  letter.size = static_cast<std::int64_t>(letter.payload.size());
+  letter.shown = row.str(22);
   return letter;
+}
+
+inline const char* letter_table(LetterPlace place) {
+  return place == LetterPlace::dead ? "dead_letter" : "quarantine";
 }
 
 inline constexpr char kLinkColumns[] =
@@ -136,6 +157,66 @@ template <class... Values>
 Result<> run(Connection& connection, const char* sql, const Values&... values) {
   CASTIEL_ASSIGN(auto statement, connection.prepare(sql));
   return statement.bind(values...).run();
+}
+
+// Of one tenant, or (empty) of all.
+inline Result<std::vector<DeadLetter>> find_letters(Connection& connection, const std::string& tenant,
+                                                    const LetterQuery& q) {
+  // Statements are cached by the address of their text: each combination has one for good.
+  const auto text = [](LetterPlace place, bool with_payload) {
+    return fmt::format(
+        "SELECT {}, {} FROM {} WHERE (?1='' OR tenant=?1) AND id>?2 AND (?3='' OR queue=?3) AND (?4='' OR "
+        "signature=?4) AND (CASE ?5 WHEN 'any' THEN 1 WHEN 'open' THEN state IN ('dead','held') ELSE "
+        "state=?5 "
+        "END) ORDER BY id LIMIT ?6",
+        kLetterColumns, with_payload ? "errors, payload, shown" : "'', length(payload), ''",
+        letter_table(place));
+  };
+  static const std::string kTexts[] = {text(LetterPlace::dead, false), text(LetterPlace::dead, true),
+                                       text(LetterPlace::quarantine, false),
+                                       text(LetterPlace::quarantine, true)};
+  const auto& sql = kTexts[(q.place == LetterPlace::quarantine ? 2 : 0) + (q.with_payload ? 1 : 0)];
+  return collect<DeadLetter>(query(connection, sql.c_str(), tenant, q.after, q.queue, q.signature, q.state,
+                                   static_cast<std::int64_t>(std::min<std::size_t>(q.limit, 1'000'000))),
+                             [&](const Statement& row) {
+                               auto letter = read_dead_letter(row);
+                               if (!q.with_payload) {
+                                 letter.size = row.integer(21);
+                                 letter.payload.clear();
+                               }
+                               letter.place = q.place;
+                               return letter;
+                             });
+}
+
+inline Result<std::vector<LetterGroup>> group_letters(Connection& connection, const std::string& tenant,
+                                                      const LetterQuery& q, LetterGrouping by) {
+  constexpr std::string_view kColumns[] = {"signature", "queue", "tenant", "type", "outcome"};
+  const auto text = [](std::string_view column, LetterPlace place) {
+    return fmt::format(
+        "SELECT l.k, e.code, e.message, l.n, l.oldest, l.newest, l.example FROM (SELECT {} AS k, count(*) AS "
+        "n, "
+        "min(at) AS oldest, max(at) AS newest, max(id) AS example FROM {} WHERE (?1='' OR tenant=?1) AND "
+        "(?2='' "
+        "OR queue=?2) AND (?3='' OR signature=?3) AND (CASE ?4 WHEN 'any' THEN 1 WHEN 'open' THEN state IN "
+        "('dead','held') ELSE state=?4 END) GROUP BY {}) l JOIN {} e ON e.id=l.example ORDER BY l.n DESC, "
+        "l.k",
+        column, letter_table(place), column, letter_table(place));
+  };
+  static const auto kTexts = [&] {
+    std::vector<std::string> texts;
+    for (const auto place : {LetterPlace::dead, LetterPlace::quarantine}) {
+      for (const auto column : kColumns) texts.push_back(text(column, place));
+    }
+    return texts;
+  }();
+  const auto& sql =
+      kTexts[(q.place == LetterPlace::quarantine ? std::size(kColumns) : 0) + static_cast<std::size_t>(by)];
+  return collect<LetterGroup>(query(connection, sql.c_str(), tenant, q.queue, q.signature, q.state),
+                              [](const Statement& row) {
+                                return LetterGroup{row.str(0),  row.str(1),  row.str(2), row.integer(3),
+                                                   row.time(4), row.time(5), row.str(6)};
+                              });
 }
 
 template <class Base>
@@ -524,6 +605,55 @@ class Queries : public Base {
     return number(query(db(), "SELECT chunks FROM search_tenant WHERE tenant=?", t()));
   }
 
+  Result<std::vector<CorrelationId>> flows_since(Timestamp since, std::size_t limit) const override {
+    return collect<CorrelationId>(query(db(),
+                                        "SELECT DISTINCT correlation FROM flow_entry INDEXED BY "
+                                        "flow_entry_age WHERE tenant=? AND at>=? LIMIT ?",
+                                        t(), since, static_cast<std::int64_t>(limit)),
+                                  [](const Statement& row) { return CorrelationId(row.str(0)); });
+  }
+
+  Result<std::vector<MissingShard>> missing_shards(std::size_t limit) const override {
+    auto rows = collect<MissingShard>(
+        query(
+            db(),
+            "SELECT id, max(type), max(key), max(name), max(correlation), group_concat(DISTINCT seen) FROM ("
+            "SELECT shard_id AS id, 'alias' AS seen, substr(kind, 1, instr(kind, ':') - 1) AS type,"
+            " CASE WHEN kind LIKE '%:id' THEN key ELSE '' END AS key, '' AS name, '' AS correlation FROM "
+            "alias"
+            " WHERE tenant=?1"
+            " UNION ALL SELECT from_id, 'relation', '', '', '', '' FROM relation WHERE tenant=?1"
+            " UNION ALL SELECT to_id, 'relation', substr(kind, 1, instr(kind, ':') - 1),"
+            " CASE WHEN kind LIKE '%:id' THEN text ELSE '' END, '', '' FROM relation WHERE tenant=?1 AND "
+            "to_id IS NOT"
+            " NULL"
+            " UNION ALL SELECT shard_id, 'insight', CASE kind WHEN 'deal' THEN 'opportunity' ELSE '' END, "
+            "'', '',"
+            " correlation FROM insight WHERE tenant=?1"
+            " UNION ALL SELECT from_id, 'link', from_type, '', '', correlation FROM link WHERE tenant=?1"
+            " UNION ALL SELECT to_id, 'link', to_type, '', '', correlation FROM link WHERE tenant=?1"
+            " UNION ALL SELECT shard_id, 'footprint', '', '', '', '' FROM footprint WHERE tenant=?1"
+            " UNION ALL SELECT shard_id, 'text', type, '', title, '' FROM search_chunk WHERE tenant=?1"
+            " UNION ALL SELECT shard_id, 'version', '', '', '', correlation FROM shard_version WHERE "
+            "tenant=?1) u"
+            " WHERE NOT EXISTS (SELECT 1 FROM shard s WHERE s.tenant=?1 AND s.id=u.id)"
+            " GROUP BY id ORDER BY id LIMIT ?2",
+            t(), static_cast<std::int64_t>(limit)),
+        [](const Statement& row) {
+          MissingShard shard{ShardId(row.str(0)), row.str(1), row.str(2),
+                             row.str(3),          {},         CorrelationId(row.str(4))};
+          const std::string seen = row.str(5);
+          for (std::size_t at = 0; at <= seen.size();) {
+            const auto end = std::min(seen.find(',', at), seen.size());
+            shard.seen.push_back(seen.substr(at, end - at));
+            at = end + 1;
+          }
+          std::ranges::sort(shard.seen);
+          return shard;
+        });
+    return rows;
+  }
+
   Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
     // Of messages in another process only the ledger knows: then it is the beginning of their oldest flow.
     const char* sql =
@@ -570,7 +700,15 @@ class Queries : public Base {
 
   Result<std::optional<DeadLetter>> dead_letter(std::string_view id) const override {
     static const std::string sql = std::string(kDeadLetterColumns) + "WHERE id=? AND tenant=?";
-    return first<DeadLetter>(query(db(), sql.c_str(), id, t()), read_dead_letter);
+    CASTIEL_ASSIGN(auto dead, first<DeadLetter>(query(db(), sql.c_str(), id, t()), read_dead_letter));
+    if (dead) return dead;
+    static const std::string held = fmt::format(
+        "SELECT {}, errors, payload, shown FROM quarantine WHERE id=? AND tenant=?", kLetterColumns);
+    return first<DeadLetter>(query(db(), held.c_str(), id, t()), [](const Statement& row) {
+      auto letter = read_dead_letter(row);
+      letter.place = LetterPlace::quarantine;
+      return letter;
+    });
   }
 
   Result<std::int64_t> dead_letter_count() const override {
@@ -579,6 +717,13 @@ class Queries : public Base {
         [](const Statement& row) { return row.integer(0); });
     if (!n) return std::unexpected(n.error());
     return n->value_or(0);
+  }
+
+  Result<std::vector<DeadLetter>> letters(const LetterQuery& q) const override {
+    return find_letters(db(), t(), q);
+  }
+  Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& q, LetterGrouping by) const override {
+    return group_letters(db(), t(), q, by);
   }
 
  protected:

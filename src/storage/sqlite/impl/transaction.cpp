@@ -368,21 +368,58 @@ Result<> SqliteTransaction::add_problem(const CorrelationId& correlation, const 
 }
 
 Result<> SqliteTransaction::put_dead_letter(const DeadLetter& d) {
-  return write(
+  static constexpr char kDead[] =
       "INSERT INTO dead_letter (id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, "
-      "correlation, state, errors,"
-      " payload) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-      d.id, t(), d.queue, d.type, d.at, d.deliveries, d.code, d.message, d.pointer, d.key,
-      d.correlation.str(), d.state, failures_to_json(d.errors), d.payload);
+      "correlation, state, errors, payload, signature, repeats, replay_of, outcome, outcome_id, message_id, "
+      "reason, fix, shown) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+  static constexpr char kQuarantine[] =
+      "INSERT INTO quarantine (id, tenant, queue, type, at, deliveries, code, message, pointer, record_key, "
+      "correlation, state, errors, payload, signature, repeats, replay_of, outcome, outcome_id, message_id, "
+      "reason, fix, shown) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+  const bool held = d.place == LetterPlace::quarantine;
+  return write(held ? kQuarantine : kDead, d.id, t(), d.queue, d.type, d.at, d.deliveries, d.code, d.message,
+               d.pointer, d.key, d.correlation.str(), held && d.state == "dead" ? "held" : d.state,
+               failures_to_json(d.errors), d.payload, d.signature.empty() ? d.code : d.signature, d.repeats,
+               d.replay_of, d.outcome, d.outcome_id, d.message_id, d.reason, d.fix, d.shown);
 }
 
 Result<> SqliteTransaction::set_dead_letter_state(std::string_view id, std::string_view state) {
   CASTIEL_TRY(write("UPDATE dead_letter SET state=?, done_at=? WHERE id=? AND tenant=? AND state='dead'",
                     state, clock_->now(), id, t()));
-  if (sqlite3_changes64(db().handle()) != 1) {
-    return permanent("not_found", fmt::format("there is no open dead letter {} of tenant {}", id, t()));
-  }
-  return {};
+  if (sqlite3_changes64(db().handle()) == 1) return {};
+  CASTIEL_TRY(write("UPDATE quarantine SET state=?, done_at=? WHERE id=? AND tenant=? AND state='held'",
+                    state, clock_->now(), id, t()));
+  if (sqlite3_changes64(db().handle()) == 1) return {};
+  return permanent("not_found", fmt::format("there is no open dead letter {} of tenant {}", id, t()));
+}
+
+Result<> SqliteTransaction::set_replay_outcome(std::string_view id, std::string_view outcome,
+                                               std::string_view by) {
+  CASTIEL_TRY(
+      write("UPDATE dead_letter SET outcome=?1, outcome_id=?2 WHERE id=?3 AND tenant=?4 AND "
+            "outcome<>'dead'",
+            outcome, by, id, t()));
+  return write(
+      "UPDATE quarantine SET outcome=?1, outcome_id=?2 WHERE id=?3 AND tenant=?4 AND outcome<>'dead'",
+      outcome, by, id, t());
+}
+
+Result<> SqliteTransaction::forget_shard(const ShardId& id) {
+  CASTIEL_ASSIGN(const bool there,
+                 exists(query(db(), "SELECT 1 FROM shard WHERE tenant=? AND id=?", t(), id.str())));
+  if (there) return permanent("conflict", fmt::format("shard {} is there", id.str()));
+  targets_.clear();
+  directory_changed_ = true;
+  data_changed_ = true;
+  CASTIEL_TRY(write("DELETE FROM alias WHERE tenant=? AND shard_id=?", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM relation WHERE tenant=? AND from_id=?", t(), id.str()));
+  CASTIEL_TRY(write("UPDATE relation SET to_id=NULL, how='' WHERE tenant=? AND to_id=?", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM insight WHERE tenant=? AND shard_id=?", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM link WHERE tenant=?1 AND (from_id=?2 OR to_id=?2)", t(), id.str()));
+  CASTIEL_TRY(write("DELETE FROM shard_version WHERE tenant=? AND shard_id=?", t(), id.str()));
+  CASTIEL_TRY(put_footprints(id, {}));
+  CASTIEL_TRY(put_interactions(id, {}));
+  return put_chunks(id, {});
 }
 
 Result<> SqliteTransaction::mark_parked(std::string_view queue, std::string_view key) {

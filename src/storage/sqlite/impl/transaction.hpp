@@ -45,6 +45,7 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> drop_aliases(const ShardId& shard) override;
   Result<> put_relations(std::span<const Relation> relations) override;
   Result<> resolve_relation(const Relation& relation) override;
+  Result<> forget_shard(const ShardId& id) override;
   Result<> publish(std::string_view stage, const OutgoingMessage& message) override;
   Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) override;
   Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
@@ -53,6 +54,7 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> add_problem(const CorrelationId& correlation, const Problem& problem) override;
   Result<> put_dead_letter(const DeadLetter& letter) override;
   Result<> set_dead_letter_state(std::string_view id, std::string_view state) override;
+  Result<> set_replay_outcome(std::string_view id, std::string_view outcome, std::string_view by) override;
   Result<> park(std::string_view queue, std::string_view key, const OutgoingMessage& record) override;
   Result<> mark_parked(std::string_view queue, std::string_view key) override;
   Result<std::optional<OutgoingMessage>> unpark(std::string_view queue, std::string_view key) override;
