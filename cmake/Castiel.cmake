@@ -37,6 +37,7 @@ pkg_check_modules(POPPLER REQUIRED IMPORTED_TARGET poppler-cpp)
 pkg_check_modules(TESSERACT REQUIRED IMPORTED_TARGET tesseract lept)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
 # castiel_module(NAME [DEPS module...] [LIBS library...] [EXCLUDE folder...])
 #

@@ -1,0 +1,277 @@
+#include "storage/postgres/postgres_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/digest.hpp"
+#include "storage/postgres/impl/migrate.hpp"
+#include "storage/postgres/impl/outbox.hpp"
+#include "storage/postgres/impl/transaction.hpp"
+#include "storage/postgres/impl/url.hpp"
+
+namespace castiel::storage {
+
+using namespace postgres;
+
+namespace {
+
+constexpr Duration kReadWait = std::chrono::seconds(10);  // of calls that have no deadline of their own
+
+// A tenant's transactions share this lock; who erases the tenant holds it alone.
+std::int64_t tenant_lock(const TenantId& tenant) {
+  return static_cast<std::int64_t>(stable_hash(tenant.view()) & 0x7FFFFFFF);
+}
+constexpr char kShareTenant[] = "SELECT pg_advisory_xact_lock_shared(1129530740, $1::bigint::int)";
+constexpr char kTakeTenant[] = "SELECT pg_advisory_xact_lock(1129530740, $1::bigint::int)";
+
+std::unexpected<Error> unknown_tenant(const TenantId& tenant) {
+  return permanent(
+      "unknown_tenant",
+      fmt::format("there is no tenant '{}'; `castiel tenants list` shows those that exist", tenant.str()));
+}
+
+class PostgresReader final : public Queries<Reader> {
+  using Queries::Queries;
+};
+
+class PostgresOperatorView final : public OperatorView {
+ public:
+  explicit PostgresOperatorView(Session session) : session_(std::move(session)) {}
+
+  Result<std::vector<TenantInfo>> tenants() const override {
+    return collect<TenantInfo>(session_.query("SELECT tenant, created_at FROM tenant ORDER BY tenant"),
+                               [](const Row& row) { return TenantInfo{TenantId(row.str(0)), row.time(1)}; });
+  }
+  Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
+                                               std::size_t limit) const override {
+    static const std::string sql =
+        std::string(kDeadLetterColumns) +
+        " WHERE ($1='' OR queue=$1) AND id>$2 AND state='dead' ORDER BY id LIMIT $3";
+    return collect<DeadLetter>(session_.query(sql.c_str(), Params(queue, after, as_limit(limit))),
+                               read_dead_letter);
+  }
+  Result<std::int64_t> dead_letter_count() const override {
+    return number(session_.query("SELECT count(*) FROM dead_letter WHERE state='dead'"));
+  }
+  Result<std::vector<std::pair<std::string, std::int64_t>>> dead_letters_by_queue() const override {
+    return collect<std::pair<std::string, std::int64_t>>(
+        session_.query(
+            "SELECT queue, count(*) FROM dead_letter WHERE state='dead' GROUP BY queue ORDER BY queue"),
+        read_count);
+  }
+  Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const override {
+    return collect<std::pair<std::string, std::int64_t>>(
+        session_.query("SELECT queue, count(*) FROM parked_record GROUP BY queue ORDER BY queue"),
+        read_count);
+  }
+  // By way of the tenants, whose keys lead every index.
+  Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const override {
+    return first<TenantId>(
+        session_.query("SELECT t.tenant FROM tenant t WHERE EXISTS (SELECT 1 FROM flow_entry f"
+                       " WHERE f.tenant=t.tenant AND f.correlation=$1) LIMIT 1",
+                       Params(correlation)),
+        read_tenant);
+  }
+  Result<std::optional<TenantId>> tenant_of_dead_letter(std::string_view id) const override {
+    return first<TenantId>(
+        session_.query("SELECT t.tenant FROM tenant t WHERE EXISTS (SELECT 1 FROM dead_letter d"
+                       " WHERE d.tenant=t.tenant AND d.id=$1) LIMIT 1",
+                       Params(id)),
+        read_tenant);
+  }
+
+ private:
+  static TenantId read_tenant(const Row& row) { return TenantId(row.str(0)); }
+  static std::pair<std::string, std::int64_t> read_count(const Row& row) {
+    return {row.str(0), row.integer(1)};
+  }
+  mutable Session session_;
+};
+
+}  // namespace
+
+struct PostgresStore::Impl {
+  Impl(Options o, const Clock& c)
+      : options(std::move(o)),
+        clock(&c),
+        limits{options.statement, options.transaction, options.statement},
+        pool({options.url.reveal(), options.connections, std::min(options.connections, kIdle),
+              options.connection_wait, options.connect},
+             c),
+        outbox(pool, c, limits) {}
+  static constexpr int kIdle = 16;
+
+  Result<Session> open(Session::Mode mode, const TenantId& tenant, Deadline deadline,
+                       const Session::More& more = {}) {
+    return Session::open(pool, *clock, {mode, "castiel_app", tenant.str(), limits}, deadline, more);
+  }
+  Result<> read_routes(Session& session);
+
+  Options options;
+  const Clock* clock;
+  Limits limits;
+  Pool pool;
+  Routes routes;
+  PostgresOutbox outbox;
+};
+
+PostgresStore::PostgresStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PostgresStore::~PostgresStore() = default;
+
+Result<std::unique_ptr<PostgresStore>> PostgresStore::open(Options options, const Clock& clock) {
+  CASTIEL_TRY(check_url(options.url));
+  {
+    CASTIEL_ASSIGN(auto connection,
+                   Connection::open(options.url.reveal(), clock, Deadline::after(clock, options.connect)));
+    CASTIEL_TRY(migrate(*connection, options.migration));
+  }
+  auto impl = std::make_unique<Impl>(std::move(options), clock);
+  {
+    CASTIEL_ASSIGN(auto session,
+                   impl->open(Session::Mode::snapshot, TenantId(), Deadline::after(clock, kReadWait)));
+    CASTIEL_TRY(impl->read_routes(session));
+  }
+  return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(impl)));
+}
+
+Result<> PostgresStore::Impl::read_routes(Session& session) {
+  CASTIEL_ASSIGN(const auto rows,
+                 session.query("SELECT r.version, b.pattern, b.queue FROM queue_routing r LEFT JOIN"
+                               " queue_binding b ON true ORDER BY b.queue, b.pattern"));
+  std::vector<Binding> bindings;
+  for (int i = 0; i < rows.size(); ++i) {
+    if (!rows[i].is_null(1)) bindings.push_back({rows[i].str(1), rows[i].str(2)});
+  }
+  if (!rows.empty()) routes.set(rows[0].integer(0), std::move(bindings));
+  return {};
+}
+
+Result<> PostgresStore::declare_queue(std::string_view queue, std::span<const std::string> patterns,
+                                      Deadline deadline) {
+  CASTIEL_ASSIGN(auto session, impl_->open(Session::Mode::write, TenantId(), deadline));
+  const std::set<std::string> wanted(patterns.begin(), patterns.end());
+  const auto is_as_wanted = [&]() -> Result<bool> {
+    CASTIEL_ASSIGN(const auto rows,
+                   session.query("SELECT pattern FROM queue_binding WHERE queue=$1", Params(queue)));
+    std::set<std::string> known;
+    for (int i = 0; i < rows.size(); ++i) known.insert(rows[i].str(0));
+    return known == wanted;
+  };
+  CASTIEL_ASSIGN(const bool known, is_as_wanted());
+  if (!known) {
+    session.queue("UPDATE queue_routing SET version = version + 1");  // and one after the other
+    CASTIEL_ASSIGN(const bool known_now, is_as_wanted());
+    if (!known_now) {
+      Column column(kText);
+      for (const auto& pattern : wanted) column.add(pattern);
+      session.queue("DELETE FROM queue_binding WHERE queue=$1", Params(queue));
+      session.queue("INSERT INTO queue_binding (queue, pattern) SELECT $1, p FROM unnest($2::text[]) p",
+                    Params(queue).add(column));
+    }
+  }
+  CASTIEL_TRY(impl_->read_routes(session));
+  return session.commit();
+}
+
+Result<bool> PostgresStore::tenant_exists(const TenantId& tenant) {
+  CASTIEL_ASSIGN(auto session,
+                 impl_->open(Session::Mode::snapshot, tenant, Deadline::after(*impl_->clock, kReadWait)));
+  return exists(session.query("SELECT 1 FROM tenant WHERE tenant=$1", Params(tenant)));
+}
+
+Result<std::unique_ptr<Reader>> PostgresStore::read(const TenantId& tenant) {
+  bool known = false;
+  CASTIEL_ASSIGN(auto session,
+                 impl_->open(Session::Mode::snapshot, tenant, Deadline::after(*impl_->clock, kReadWait),
+                             [&](Connection& connection) {
+                               connection.queue("SELECT 1 FROM tenant WHERE tenant=$1", Params(tenant),
+                                                [&](Rows& rows) -> Result<> {
+                                                  known = !rows.empty();
+                                                  return {};
+                                                });
+                             }));
+  if (!known) return unknown_tenant(tenant);
+  return std::make_unique<PostgresReader>(std::move(session), impl_->routes, tenant);
+}
+
+Result<std::unique_ptr<Transaction>> PostgresStore::begin(const TenantId& tenant, Deadline deadline) {
+  if (deadline.passed()) return transient("store_busy", "the deadline passed before the transaction began");
+  bool known = false;
+  std::int64_t routing = 0;
+  CASTIEL_ASSIGN(auto session,
+                 impl_->open(Session::Mode::write, tenant, deadline, [&](Connection& connection) {
+                   connection.queue(kShareTenant, Params(tenant_lock(tenant)));
+                   // A statement of its own, after the lock: an erasure that was waited for is seen.
+                   connection.queue("SELECT (SELECT version FROM queue_routing) FROM tenant WHERE tenant=$1",
+                                    Params(tenant), [&](Rows& rows) -> Result<> {
+                                      known = !rows.empty();
+                                      if (known) routing = rows[0].integer(0);
+                                      return {};
+                                    });
+                 }));
+  if (!known) return unknown_tenant(tenant);
+  if (routing != impl_->routes.version()) CASTIEL_TRY(impl_->read_routes(session));
+  return std::make_unique<PostgresTransaction>(std::move(session), impl_->routes, *impl_->clock, tenant);
+}
+
+Result<> PostgresStore::create_tenant(const TenantId& tenant, Deadline deadline) {
+  CASTIEL_ASSIGN(auto session, impl_->open(Session::Mode::write, tenant, deadline));
+  session.queue(kShareTenant, Params(tenant_lock(tenant)));
+  // The version goes on from the clock: what was made of an erased tenant of this name is never taken for the
+  // new one's.
+  session.queue(
+      "WITH made AS (INSERT INTO tenant (tenant, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING"
+      " tenant) INSERT INTO tenant_version (tenant, stripe, data_version, directory_version)"
+      " SELECT tenant, 0, $2, $2 FROM made",
+      Params(tenant, impl_->clock->now()));
+  return session.commit();
+}
+
+std::vector<std::string> PostgresStore::tenant_tables() {
+  return {"shard",          "shard_version", "field_change",   "alias",         "relation",    "inbox",
+          "outbox",         "parked_key",    "parked_record",  "dead_letter",   "ledger",      "flow_entry",
+          "problem",        "insight",       "import_run",     "imported_file", "sync_cursor", "audit",
+          "tenant_setting", "link",          "link_feedback",  "interaction",   "footprint",   "search_chunk",
+          "search_index",   "search_size",   "tenant_version", "tenant"};
+}
+
+Result<std::vector<std::pair<std::string, std::int64_t>>> PostgresStore::erase_tenant(const TenantId& tenant,
+                                                                                      Deadline deadline) {
+  // All at once, however much there is: half an erased tenant must never be seen.
+  const Duration longest = deadline.remaining();
+  CASTIEL_ASSIGN(
+      auto session,
+      Session::open(impl_->pool, *impl_->clock,
+                    {Session::Mode::write, "castiel_app", tenant.str(), {longest, longest, longest}},
+                    deadline));
+  session.queue(kTakeTenant, Params(tenant_lock(tenant)));
+  std::vector<std::pair<std::string, std::int64_t>> counts;
+  for (const auto& table : tenant_tables()) {
+    session.queue(fmt::format("DELETE FROM {} WHERE tenant=$1", table).c_str(), Params(tenant),
+                  [&counts, table](Rows& rows) -> Result<> {
+                    counts.emplace_back(table, rows.affected());
+                    return {};
+                  });
+  }
+  CASTIEL_TRY(session.commit());
+  return counts;
+}
+
+Result<std::unique_ptr<OperatorView>> PostgresStore::operator_view() {
+  CASTIEL_ASSIGN(auto session, Session::open(impl_->pool, *impl_->clock,
+                                             {Session::Mode::snapshot, "castiel_operator", {}, impl_->limits},
+                                             Deadline::after(*impl_->clock, kReadWait)));
+  return std::make_unique<PostgresOperatorView>(std::move(session));
+}
+
+Outbox& PostgresStore::outbox() {
+  return impl_->outbox;
+}
+
+std::string PostgresStore::place(const Secret& url) {
+  return place_of(url);
+}
+
+}  // namespace castiel::storage
