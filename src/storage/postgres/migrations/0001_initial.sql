@@ -198,7 +198,7 @@ CREATE TABLE outbox_lease (
 CREATE TABLE queue_binding (
   queue text COLLATE "C" NOT NULL, pattern text COLLATE "C" NOT NULL, PRIMARY KEY (queue, pattern)
 );
-CREATE TABLE queue_routing (only boolean PRIMARY KEY CHECK (only), version bigint NOT NULL);
+CREATE TABLE queue_routing (single boolean PRIMARY KEY CHECK (single), version bigint NOT NULL);
 INSERT INTO queue_routing VALUES (true, 1);
 
 DO $$
