@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/digest.hpp"
 #include "storage/postgres/impl/migrate.hpp"
@@ -100,20 +99,20 @@ struct PostgresStore::Impl {
         pool({options.url.reveal(), options.connections, std::min(options.connections, kIdle),
               options.connection_wait, options.connect},
              c),
-        outbox(pool, c, limits) {}
+        outbox(pool, routes, written, c, limits) {}
   static constexpr int kIdle = 16;
 
   Result<Session> open(Session::Mode mode, const TenantId& tenant, Deadline deadline,
                        const Session::More& more = {}) {
     return Session::open(pool, *clock, {mode, "castiel_app", tenant.str(), limits}, deadline, more);
   }
-  Result<> read_routes(Session& session);
 
   Options options;
   const Clock* clock;
   Limits limits;
   Pool pool;
   Routes routes;
+  Listener written;
   PostgresOutbox outbox;
 };
 
@@ -131,48 +130,9 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::open(Options options, cons
   {
     CASTIEL_ASSIGN(auto session,
                    impl->open(Session::Mode::snapshot, TenantId(), Deadline::after(clock, kReadWait)));
-    CASTIEL_TRY(impl->read_routes(session));
+    CASTIEL_TRY(read_routes(session, impl->routes));
   }
   return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(impl)));
-}
-
-Result<> PostgresStore::Impl::read_routes(Session& session) {
-  CASTIEL_ASSIGN(const auto rows,
-                 session.query("SELECT r.version, b.pattern, b.queue FROM queue_routing r LEFT JOIN"
-                               " queue_binding b ON true ORDER BY b.queue, b.pattern"));
-  std::vector<Binding> bindings;
-  for (int i = 0; i < rows.size(); ++i) {
-    if (!rows[i].is_null(1)) bindings.push_back({rows[i].str(1), rows[i].str(2)});
-  }
-  if (!rows.empty()) routes.set(rows[0].integer(0), std::move(bindings));
-  return {};
-}
-
-Result<> PostgresStore::declare_queue(std::string_view queue, std::span<const std::string> patterns,
-                                      Deadline deadline) {
-  CASTIEL_ASSIGN(auto session, impl_->open(Session::Mode::write, TenantId(), deadline));
-  const std::set<std::string> wanted(patterns.begin(), patterns.end());
-  const auto is_as_wanted = [&]() -> Result<bool> {
-    CASTIEL_ASSIGN(const auto rows,
-                   session.query("SELECT pattern FROM queue_binding WHERE queue=$1", Params(queue)));
-    std::set<std::string> known;
-    for (int i = 0; i < rows.size(); ++i) known.insert(rows[i].str(0));
-    return known == wanted;
-  };
-  CASTIEL_ASSIGN(const bool known, is_as_wanted());
-  if (!known) {
-    session.queue("UPDATE queue_routing SET version = version + 1");  // and one after the other
-    CASTIEL_ASSIGN(const bool known_now, is_as_wanted());
-    if (!known_now) {
-      Column column(kText);
-      for (const auto& pattern : wanted) column.add(pattern);
-      session.queue("DELETE FROM queue_binding WHERE queue=$1", Params(queue));
-      session.queue("INSERT INTO queue_binding (queue, pattern) SELECT $1, p FROM unnest($2::text[]) p",
-                    Params(queue).add(column));
-    }
-  }
-  CASTIEL_TRY(impl_->read_routes(session));
-  return session.commit();
 }
 
 Result<bool> PostgresStore::tenant_exists(const TenantId& tenant) {
@@ -193,7 +153,7 @@ Result<std::unique_ptr<Reader>> PostgresStore::read(const TenantId& tenant) {
                                                 });
                              }));
   if (!known) return unknown_tenant(tenant);
-  return std::make_unique<PostgresReader>(std::move(session), impl_->routes, tenant);
+  return std::make_unique<PostgresReader>(std::move(session), tenant);
 }
 
 Result<std::unique_ptr<Transaction>> PostgresStore::begin(const TenantId& tenant, Deadline deadline) {
@@ -212,8 +172,9 @@ Result<std::unique_ptr<Transaction>> PostgresStore::begin(const TenantId& tenant
                                     });
                  }));
   if (!known) return unknown_tenant(tenant);
-  if (routing != impl_->routes.version()) CASTIEL_TRY(impl_->read_routes(session));
-  return std::make_unique<PostgresTransaction>(std::move(session), impl_->routes, *impl_->clock, tenant);
+  if (routing != impl_->routes.version()) CASTIEL_TRY(read_routes(session, impl_->routes));
+  return std::make_unique<PostgresTransaction>(std::move(session), impl_->routes, impl_->written,
+                                               *impl_->clock, tenant);
 }
 
 Result<> PostgresStore::create_tenant(const TenantId& tenant, Deadline deadline) {
@@ -268,6 +229,10 @@ Result<std::unique_ptr<OperatorView>> PostgresStore::operator_view() {
 
 Outbox& PostgresStore::outbox() {
   return impl_->outbox;
+}
+
+Result<> PostgresStore::bind(std::string_view queue, std::span<const std::string> patterns) {
+  return impl_->outbox.bind(queue, patterns);
 }
 
 std::string PostgresStore::place(const Secret& url) {

@@ -44,11 +44,10 @@ class PostgresStore final : public Store {
   Result<std::vector<std::pair<std::string, std::int64_t>>> erase_tenant(const TenantId& tenant,
                                                                          Deadline deadline) override;
   Result<std::unique_ptr<OperatorView>> operator_view() override;
+  // Messages for a broker in another process. Lives as long as the store.
   Outbox& outbox();
-
-  // That a queue takes the types of these topic patterns, and no others: what is published is counted for it.
-  // Known to all processes from their next transaction on. Repeating it costs a read.
-  Result<> declare_queue(std::string_view queue, std::span<const std::string> patterns, Deadline deadline);
+  // Which queues get the messages of a type, by topic patterns: publish() counts them as enqueued there.
+  Result<> bind(std::string_view queue, std::span<const std::string> patterns);
 
   // Tables that hold a tenant's rows, by the names erase_tenant reports.
   static std::vector<std::string> tenant_tables();

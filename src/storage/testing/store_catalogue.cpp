@@ -13,8 +13,6 @@ namespace castiel::storage::testing {
 
 namespace {
 
-constexpr Duration kDeclare = std::chrono::seconds(10);
-
 class SqliteHost final : public StoreHost {
  public:
   SqliteHost(const Clock& clock, PublishTo publish_to) : clock_(&clock), publish_to_(publish_to) {
@@ -72,7 +70,7 @@ class PostgresHost final : public StoreHost {
   }
   Store& store() override { return *store_; }
   Result<> declare_queue(const std::string& queue, const std::vector<std::string>& patterns) override {
-    return store_->declare_queue(queue, patterns, Deadline::after(*clock_, kDeclare));
+    return store_->bind(queue, patterns);
   }
   Result<> reopen() override {
     store_.reset();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "storage/postgres/impl/transaction.hpp"
 
 namespace castiel::storage::postgres {
@@ -12,6 +14,49 @@ std::unexpected<Error> lost(const OutboxLease& lease) {
                                                lease.partition));
 }
 }  // namespace
+
+Result<> read_routes(Session& session, Routes& routes) {
+  CASTIEL_ASSIGN(const auto rows,
+                 session.query("SELECT r.version, b.pattern, b.queue FROM queue_routing r LEFT JOIN"
+                               " queue_binding b ON true ORDER BY b.queue, b.pattern"));
+  std::vector<Binding> bindings;
+  for (int i = 0; i < rows.size(); ++i) {
+    if (!rows[i].is_null(1)) bindings.push_back({rows[i].str(1), rows[i].str(2)});
+  }
+  if (!rows.empty()) routes.set(rows[0].integer(0), std::move(bindings));
+  return {};
+}
+
+Result<> PostgresOutbox::bind(std::string_view queue, std::span<const std::string> patterns) {
+  CASTIEL_ASSIGN(auto session,
+                 Session::open(*pool_, *clock_, {Session::Mode::write, "castiel_app", {}, limits_},
+                               Deadline::after(*clock_, limits_.transaction)));
+  const std::set<std::string> wanted(patterns.begin(), patterns.end());
+  const auto is_as_wanted = [&]() -> Result<bool> {
+    CASTIEL_ASSIGN(const auto rows,
+                   session.query("SELECT pattern FROM queue_binding WHERE queue=$1", Params(queue)));
+    std::set<std::string> known;
+    for (int i = 0; i < rows.size(); ++i) known.insert(rows[i].str(0));
+    return known == wanted;
+  };
+  CASTIEL_ASSIGN(const bool known, is_as_wanted());
+  if (!known) {
+    session.queue("UPDATE queue_routing SET version = version + 1");  // and one after the other
+    CASTIEL_ASSIGN(const bool known_now, is_as_wanted());
+    if (!known_now) {
+      Column column(kText);
+      for (const auto& pattern : wanted) column.add(pattern);
+      session.queue("DELETE FROM queue_binding WHERE queue=$1", Params(queue));
+      session.queue("INSERT INTO queue_binding (queue, pattern) SELECT $1, p FROM unnest($2::text[]) p",
+                    Params(queue).add(column));
+    }
+  }
+  CASTIEL_TRY(session.commit());
+  CASTIEL_ASSIGN(auto now,
+                 Session::open(*pool_, *clock_, {Session::Mode::snapshot, "castiel_app", {}, limits_},
+                               Deadline::after(*clock_, limits_.transaction)));
+  return read_routes(now, *routes_);
+}
 
 Result<Session> PostgresOutbox::session() {
   return Session::open(*pool_, *clock_, {Session::Mode::write, "castiel_operator", {}, limits_},
@@ -75,8 +120,8 @@ Result<std::vector<OutboxMessage>> PostgresOutbox::waiting(const OutboxLease& le
   for (const auto row : skip) skipped.add(row);
   CASTIEL_ASSIGN(auto session, this->session());
   bool held = false;
-  session.queue("SELECT 1 FROM outbox_lease WHERE part=$1 AND fence=$2", Params(lease.partition, lease.fence),
-                [&](Rows& rows) -> Result<> {
+  session.queue("SELECT 1 FROM outbox_lease WHERE part=$1 AND fence=$2 AND owner<>''",
+                Params(lease.partition, lease.fence), [&](Rows& rows) -> Result<> {
                   held = !rows.empty();
                   return {};
                 });
@@ -118,14 +163,14 @@ Result<> PostgresOutbox::published(const OutboxLease& lease, std::span<const std
   CASTIEL_ASSIGN(auto session, this->session());
   bool held = false;
   // Nobody takes the lease over while the rows go.
-  session.queue("SELECT 1 FROM outbox_lease WHERE part=$1 AND fence=$2 FOR SHARE",
+  session.queue("SELECT 1 FROM outbox_lease WHERE part=$1 AND fence=$2 AND owner<>'' FOR SHARE",
                 Params(lease.partition, lease.fence), [&](Rows& found) -> Result<> {
                   held = !found.empty();
                   return {};
                 });
   session.queue(
       "DELETE FROM outbox WHERE relay=$1 AND seq = ANY($3::bigint[]) AND EXISTS (SELECT 1 FROM outbox_lease"
-      " WHERE part=$1 AND fence=$2)",
+      " WHERE part=$1 AND fence=$2 AND owner<>'')",
       Params(lease.partition, lease.fence).add(published));
   CASTIEL_TRY(session.commit());
   if (!held) return lost(lease);
@@ -134,11 +179,9 @@ Result<> PostgresOutbox::published(const OutboxLease& lease, std::span<const std
 
 Result<Outbox::Depth> PostgresOutbox::depth() {
   CASTIEL_ASSIGN(auto session, this->session());
-  CASTIEL_ASSIGN(
-      const auto rows,
-      session.query(
-          "SELECT count(*), coalesce(min(written_at) FILTER (WHERE due<=$1), 0)::bigint FROM outbox",
-          Params(clock_->now())));
+  CASTIEL_ASSIGN(const auto rows, session.query("SELECT count(*), coalesce(min(greatest(due, written_at)) "
+                                                "FILTER (WHERE due<=$1), 0)::bigint FROM outbox",
+                                                Params(clock_->now())));
   return Depth{rows[0].integer(0), rows[0].time(1)};
 }
 

@@ -5,7 +5,6 @@
 
 #include "storage/postgres/impl/full_text.hpp"
 #include "storage/postgres/impl/read_rows.hpp"
-#include "storage/postgres/impl/routes.hpp"
 #include "storage/postgres/impl/session.hpp"
 #include "storage/store.hpp"
 
@@ -46,8 +45,7 @@ inline std::int64_t as_limit(std::size_t limit) {
 template <class Base>
 class Queries : public Base {
  public:
-  Queries(Session session, Routes& routes, TenantId tenant)
-      : session_(std::move(session)), routes_(&routes), tenant_(std::move(tenant)) {}
+  Queries(Session session, TenantId tenant) : session_(std::move(session)), tenant_(std::move(tenant)) {}
 
   const TenantId& tenant() const override { return tenant_; }
 
@@ -457,19 +455,19 @@ class Queries : public Base {
 
   Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
     CASTIEL_TRY(flows_ready());
+    // Of messages in another process only the ledger knows: then it is the beginning of their oldest flow.
     CASTIEL_ASSIGN(
         const auto rows,
-        ask("SELECT NULL, min(since) FROM parked_key WHERE tenant=$1 AND queue=$2"
-            " UNION ALL SELECT NULL, min(written_at) FROM outbox WHERE tenant=$1 AND queue=$2"
-            " UNION ALL SELECT type, min(written_at) FROM outbox WHERE tenant=$1 AND queue='' GROUP BY type",
+        ask("SELECT min(since) FROM (SELECT (SELECT min(f.at) FROM flow_entry f WHERE f.tenant=$1 AND"
+            " f.correlation=e.correlation) AS since FROM (SELECT correlation, sum(value) AS value FROM "
+            "ledger WHERE"
+            " tenant=$1 AND stage=$2 AND counter='enqueued' GROUP BY correlation) e WHERE e.value > "
+            "coalesce((SELECT"
+            " sum(s.value) FROM ledger s WHERE s.tenant=$1 AND s.correlation=e.correlation AND s.stage=$2 AND"
+            " s.counter='settled'), 0) UNION ALL SELECT min(since) FROM parked_key WHERE tenant=$1 AND "
+            "queue=$2) w",
             Params(t(), queue)));
-    std::optional<Timestamp> oldest;
-    for (int i = 0; i < rows.size(); ++i) {
-      const auto row = rows[i];
-      if (row.is_null(1) || (!row.is_null(0) && !routes_->reaches(row.str(0), queue))) continue;
-      if (!oldest || row.time(1) < *oldest) oldest = row.time(1);
-    }
-    return oldest;
+    return rows[0].is_null(0) ? std::nullopt : std::optional(rows[0].time(0));
   }
 
   Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const override {
@@ -517,11 +515,9 @@ class Queries : public Base {
   }
   const std::string& t() const { return tenant_.str(); }
   Session& session() const { return session_; }
-  Routes& routes() const { return *routes_; }
 
  private:
   mutable Session session_;
-  Routes* routes_;
   TenantId tenant_;
 };
 

@@ -30,9 +30,4 @@ std::vector<std::string> Routes::queues_for(const std::string& type) const {
   return it->second;
 }
 
-bool Routes::reaches(const std::string& type, std::string_view queue) const {
-  const auto queues = queues_for(type);
-  return std::ranges::find(queues, queue) != queues.end();
-}
-
 }  // namespace castiel::storage::postgres

@@ -19,7 +19,6 @@ class Routes {
   void set(std::int64_t version, std::vector<Binding> bindings);
   std::int64_t version() const;
   std::vector<std::string> queues_for(const std::string& type) const;
-  bool reaches(const std::string& type, std::string_view queue) const;
 
  private:
   mutable std::mutex mutex_;

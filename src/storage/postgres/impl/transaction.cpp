@@ -46,7 +46,9 @@ Result<> PostgresTransaction::commit() {
   }
   if (failed_) return std::unexpected(*failed_);
   finished_ = true;
-  return session().commit();
+  CASTIEL_TRY(session().commit());
+  if (wrote_outbox_) written_->tell();
+  return {};
 }
 
 // --- shards and their history ---
@@ -250,7 +252,7 @@ Result<bool> PostgresTransaction::add_to_inbox(std::string_view consumer, std::s
 
 Result<> PostgresTransaction::publish(std::string_view stage, const OutgoingMessage& m) {
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
-  for (const auto& queue : routes().queues_for(m.type))
+  for (const auto& queue : routes_->queues_for(m.type))
     CASTIEL_TRY(count(m.correlation, queue, "enqueued", 1));
   outgoing_.push_back({m, {}, {}, {}, clock_->now()});
   return {};

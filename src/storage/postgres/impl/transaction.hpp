@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "storage/outbox.hpp"
+#include "storage/postgres/impl/listener.hpp"
 #include "storage/postgres/impl/queries.hpp"
+#include "storage/postgres/impl/routes.hpp"
 
 namespace castiel::storage::postgres {
 
@@ -23,8 +25,13 @@ int outbox_partition(const TenantId& tenant, int lane);
 
 class PostgresTransaction final : public Queries<Transaction> {
  public:
-  PostgresTransaction(Session session, Routes& routes, const Clock& clock, TenantId tenant)
-      : Queries(std::move(session), routes, std::move(tenant)), clock_(&clock) {}
+  // `written` is told after a commit that wrote to the outbox.
+  PostgresTransaction(Session session, Routes& routes, const Listener& written, const Clock& clock,
+                      TenantId tenant)
+      : Queries(std::move(session), std::move(tenant)),
+        routes_(&routes),
+        written_(&written),
+        clock_(&clock) {}
 
   Result<> commit() override;
   Result<> put_shards(std::span<const ShardWrite> writes) override;
@@ -97,8 +104,11 @@ class PostgresTransaction final : public Queries<Transaction> {
                       std::vector<std::pair<std::string, std::int64_t>>& removed);
   std::int64_t stripe() const { return session().number() % kStripes; }
 
+  Routes* routes_;
+  const Listener* written_;
   const Clock* clock_;
   bool finished_ = false;
+  bool wrote_outbox_ = false;
   bool data_changed_ = false;
   bool directory_changed_ = false;
   mutable std::optional<Error> failed_;

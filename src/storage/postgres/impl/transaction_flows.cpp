@@ -102,6 +102,7 @@ Result<> PostgresTransaction::write_flows() {
       body.add(Bytes{m.body});
     }
     outgoing_.clear();
+    wrote_outbox_ = true;
     Params params(t(), clock_->now());
     for (auto* column :
          {&relay, &part, &id, &type, &correlation, &records, &queue, &record_key, &errors, &due, &body})
