@@ -23,6 +23,8 @@
 #include "processing/meetings/meeting_reader.hpp"
 #include "search/index_handler.hpp"
 #include "storage/blobs/folder_blobs.hpp"
+#include "storage/postgres/postgres_store.hpp"
+#include "storage/sqlite/sqlite_store.hpp"
 #include "tenancy/retention.hpp"
 
 namespace castiel::app {
@@ -33,6 +35,7 @@ constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
+constexpr std::string_view kEmbeddedStore = "embedded";  // store.url without a server
 
 namespace event = model::event;
 namespace queue = model::queue;
@@ -112,7 +115,8 @@ struct Program::Parts {
   IdGenerator ids;
   telemetry::Metrics metrics;
   std::unique_ptr<storage::DataFolder> folder;
-  std::unique_ptr<storage::SqliteStore> store;
+  std::unique_ptr<storage::Store> store;
+  storage::SqliteStore* embedded_store = nullptr;  // the same, where it is the file in the folder
   std::unique_ptr<messaging::EmbeddedBroker> broker;
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
@@ -140,6 +144,7 @@ struct Program::Parts {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
+  Result<> open_store();
   Result<> add_content_stages();
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
@@ -162,8 +167,15 @@ Result<std::unique_ptr<Program>> Program::open(Options options, const Clock& clo
 // What the program is, from the disk up.
 Result<> Program::Parts::build() {
   const auto& settings = options.settings;
+  if (settings.get(settings::kStoreUrl) != kEmbeddedStore) {
+    return permanent(
+        "broker_needed",
+        "store.url names a PostgreSQL database, but the broker is the embedded one, whose queues are part of "
+        "the file in the data folder: name a broker of its own, or leave store.url embedded");
+  }
   std::error_code ignored;
-  if (!options.create && !std::filesystem::exists(options.data / "castiel.db", ignored)) {
+  if (!options.create && settings.get(settings::kStoreUrl) == kEmbeddedStore &&
+      !std::filesystem::exists(options.data / "castiel.db", ignored)) {
     return permanent(
         "no_data_folder",
         fmt::format(
@@ -172,12 +184,8 @@ Result<> Program::Parts::build() {
   }
   CASTIEL_ASSIGN(folder, storage::DataFolder::open(options.data));
 
-  storage::SqliteStore::Options store_options;
-  store_options.path = folder->database().string();
-  store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
-  store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
-  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
-  CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
+  CASTIEL_TRY(open_store());
+  CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*embedded_store, *clock));
   CASTIEL_ASSIGN(schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas()));
   publisher = std::make_unique<messaging::Publisher>(*schemas, *clock, ids);
   tenant_settings = std::make_unique<tenancy::TenantSettings>(*store, *clock, settings);
@@ -225,6 +233,27 @@ Result<> Program::Parts::build() {
   services->consumers = [this](std::string_view name) {
     return workers->running() ? workers->threads_of(name) : 0;
   };
+  return {};
+}
+
+Result<> Program::Parts::open_store() {
+  const auto& settings = options.settings;
+  if (const auto url = settings.get(settings::kStoreUrl); url != kEmbeddedStore) {
+    storage::PostgresStore::Options postgres;
+    postgres.url = Secret(url);
+    postgres.connections = static_cast<int>(settings.get(settings::kStoreConnections));
+    postgres.statement = std::chrono::milliseconds(settings.get(settings::kDatabaseQuery));
+    postgres.transaction = std::chrono::milliseconds(settings.get(settings::kDatabaseTransaction));
+    CASTIEL_ASSIGN(store, storage::PostgresStore::open(std::move(postgres), *clock));
+    return {};
+  }
+  storage::SqliteStore::Options file;
+  file.path = folder->database().string();
+  file.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
+  file.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
+  CASTIEL_ASSIGN(auto opened, storage::SqliteStore::open(file, *clock));
+  embedded_store = opened.get();
+  store = std::move(opened);
   return {};
 }
 
@@ -346,7 +375,7 @@ sync::ImportParts Program::import_parts() {
           static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20};
 }
 
-storage::SqliteStore& Program::store() {
+storage::Store& Program::store() {
   return *parts_->store;
 }
 messaging::Broker& Program::broker() {

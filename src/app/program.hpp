@@ -15,7 +15,7 @@
 #include "messaging/embedded/embedded_broker.hpp"
 #include "messaging/worker_pool.hpp"
 #include "storage/data_folder.hpp"
-#include "storage/sqlite/sqlite_store.hpp"
+#include "storage/store.hpp"
 #include "sync/import_service.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
@@ -42,7 +42,7 @@ class Program {
   };
 
   // Takes the data folder and opens store and broker. Errors: data_folder_in_use, data_folder_unusable,
-  // no_data_folder, and the store's.
+  // no_data_folder, broker_needed (a store of several processes with the embedded broker), and the store's.
   static Result<std::unique_ptr<Program>> open(Options options, const Clock& clock, Random& random);
   ~Program();
 
@@ -56,7 +56,7 @@ class Program {
   // Removes what was kept for long enough, now and then on a thread of its own, for a server.
   void start_retention();
 
-  storage::SqliteStore& store();
+  storage::Store& store();
   messaging::Broker& broker();
   const SettingValues& settings() const;
   tenancy::TenantSettings& tenant_settings();

@@ -40,6 +40,7 @@ struct SettingSpec {
   SettingScope scope;
   bool needs_restart;      // false: a tenant's own value takes effect within seconds
   std::string_view words;  // what it does, for a person: one or two sentences
+  bool secret = false;     // never shown, not even when it is refused
 };
 
 inline constexpr std::size_t kMaxSettingBytes = 4096;     // of one value as text
@@ -60,6 +61,11 @@ constexpr SettingSpec tenant_number(std::string_view key, SettingKind kind, std:
                                     std::string_view words) {
   return {key,   kind, value, unit, minimum, maximum, {}, SettingShape::any, SettingScope::tenant,
           false, words};
+}
+// Where another program is: may hold a password.
+constexpr SettingSpec global_url(std::string_view key, std::string_view value, std::string_view words) {
+  return {key, SettingKind::text, value, "", "", "", {}, SettingShape::any, SettingScope::global, true, words,
+          true};
 }
 constexpr SettingSpec tenant_text(std::string_view key, SettingKind kind, std::string_view value,
                                   SettingShape shape, std::string_view words) {
@@ -87,6 +93,17 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     {"log.level", choice, "info", "", "", "", kLogLevels, SettingShape::any, SettingScope::global, true,
      "The least severe messages that are logged."},
 
+    global_url(
+        "store.url", "embedded",
+        "Where everything is kept: `embedded` for a file in the data folder, or "
+        "`postgresql://user:password@host:port/database` for a PostgreSQL database, which several processes "
+        "share."),
+    global_number("store.connections", integer, "50", "connections", "1", "1000",
+                  "Connections of a process to a PostgreSQL database, at most."),
+    global_number("mapping.timeouts.database_query", integer, "5000", "milliseconds", "100", "600000",
+                  "Time of one statement in a PostgreSQL database; past it the database ends the statement."),
+    global_number("mapping.timeouts.database_transaction", integer, "10000", "milliseconds", "100", "600000",
+                  "Time of one transaction in a PostgreSQL database; past it nothing of it is kept."),
     global_number("store.cache_bytes", bytes, "32MiB", "", "1MiB", "16GiB",
                   "Page cache of the store's writer; each reader has a quarter of it."),
     global_number("store.group_limit", integer, "32", "transactions", "1", "1024",

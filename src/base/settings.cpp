@@ -315,11 +315,13 @@ Result<SettingValue> parse_setting(const SettingSpec& spec, std::string_view tex
   std::optional<SettingValue> value;
   if (text.size() <= kMaxSettingBytes && is_utf8(text)) value = parse_value(spec, trimmed(text));
   if (!value || !within_bounds(spec, *value)) {
-    const std::string_view shown = is_utf8(text) ? utf8_prefix(text, kShown) : "(not UTF-8)";
-    return permanent(
-        "invalid_setting",
-        fmt::format("{} = {}{}: allowed is {}", spec.key, shown.empty() ? "(nothing)" : shown,
-                    shown.size() < text.size() && is_utf8(text) ? "…" : "", allowed_values(spec)));
+    const std::string_view shown = spec.secret     ? "(not shown)"
+                                   : is_utf8(text) ? utf8_prefix(text, kShown)
+                                                   : "(not UTF-8)";
+    return permanent("invalid_setting",
+                     fmt::format("{} = {}{}: allowed is {}", spec.key, shown.empty() ? "(nothing)" : shown,
+                                 !spec.secret && shown.size() < text.size() && is_utf8(text) ? "…" : "",
+                                 allowed_values(spec)));
   }
   return *std::move(value);
 }

@@ -153,6 +153,13 @@ TEST(ParseSetting, shows_at_most_the_beginning_of_a_refused_value) {
   EXPECT_FALSE(parse_setting(spec("tenant.product_names"), "\xff"));
 }
 
+TEST(ParseSetting, shows_nothing_of_a_stores_url) {
+  const auto refused =
+      parse_setting(spec("store.url"), "postgresql://:sesame@" + std::string(kMaxSettingBytes, '1'));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().describe().find("sesame"), std::string::npos) << refused.error().describe();
+}
+
 TEST(GlobalSettings, are_the_defaults_when_nothing_is_said) {
   const auto loaded = GlobalSettings::load({}).value();
   EXPECT_EQ(loaded.get(settings::kBatchRecords), 1000);
