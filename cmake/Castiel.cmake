@@ -40,6 +40,7 @@ pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(RABBITMQ REQUIRED IMPORTED_TARGET librabbitmq)
 # The cache, when it is Redis.
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
 # castiel_module(NAME [DEPS module...] [LIBS library...] [EXCLUDE folder...])
 #

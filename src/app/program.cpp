@@ -29,6 +29,8 @@
 #include "processing/meetings/meeting_reader.hpp"
 #include "search/index_handler.hpp"
 #include "storage/cache.hpp"
+#include "storage/postgres/postgres_store.hpp"
+#include "storage/sqlite/sqlite_store.hpp"
 #include "tenancy/blob_sweep.hpp"
 #include "tenancy/retention.hpp"
 
@@ -142,7 +144,9 @@ struct Program::Parts {
   IdGenerator ids;
   telemetry::Metrics metrics;
   std::unique_ptr<storage::DataFolder> folder;
-  std::unique_ptr<storage::SqliteStore> store;
+  std::unique_ptr<storage::Store> store;
+  storage::SqliteStore* embedded_store = nullptr;      // the same, where it is the file in the folder
+  storage::BlobReferences* blob_references = nullptr;  // the same again
   std::unique_ptr<messaging::Broker> broker;
   std::unique_ptr<messaging::Relay> relay;  // only where the broker is another process
   std::unique_ptr<messaging::RelayThread> relay_thread;
@@ -178,6 +182,7 @@ struct Program::Parts {
   }
   Result<> build();
   Result<> open_broker();
+  Result<> open_store();
   Result<> add_content_stages();
   Result<> reconcile_due(const std::stop_token& stop);
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
@@ -202,8 +207,15 @@ Result<std::unique_ptr<Program>> Program::open(Options options, const Clock& clo
 // What the program is, from the disk up.
 Result<> Program::Parts::build() {
   const auto& settings = options.settings;
+  if (settings.get(settings::kStoreUrl) != kEmbedded && settings.get(settings::kBrokerUrl) == kEmbedded) {
+    return permanent(
+        "broker_needed",
+        "store.url names a PostgreSQL database, but the broker is the embedded one, whose queues are part of "
+        "the file in the data folder: name a broker of its own, or leave store.url embedded");
+  }
   std::error_code ignored;
-  if (!options.create && !std::filesystem::exists(options.data / "castiel.db", ignored)) {
+  if (!options.create && settings.get(settings::kStoreUrl) == kEmbedded &&
+      !std::filesystem::exists(options.data / "castiel.db", ignored)) {
     return permanent(
         "no_data_folder",
         fmt::format(
@@ -212,13 +224,7 @@ Result<> Program::Parts::build() {
   }
   CASTIEL_ASSIGN(folder, storage::DataFolder::open(options.data));
 
-  storage::SqliteStore::Options store_options;
-  store_options.path = folder->database().string();
-  store_options.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
-  store_options.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
-  if (settings.get(settings::kBrokerUrl) != kEmbedded)
-    store_options.publish_to = storage::SqliteStore::PublishTo::outbox;
-  CASTIEL_ASSIGN(store, storage::SqliteStore::open(store_options, *clock));
+  CASTIEL_TRY(open_store());
   CASTIEL_TRY(open_broker());
   CASTIEL_ASSIGN(
       schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas(), messaging::builtin_samples()));
@@ -293,7 +299,7 @@ Result<> Program::Parts::build() {
 Result<> Program::Parts::open_broker() {
   const auto& settings = options.settings;
   if (settings.get(settings::kBrokerUrl) == kEmbedded) {
-    CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*store, *clock));
+    CASTIEL_ASSIGN(broker, messaging::EmbeddedBroker::create(*embedded_store, *clock));
     return {};
   }
   messaging::RabbitmqOptions rabbitmq;
@@ -303,12 +309,38 @@ Result<> Program::Parts::open_broker() {
   CASTIEL_ASSIGN(auto outside, messaging::RabbitmqBroker::create(std::move(rabbitmq), *store, *clock, *random,
                                                                  options.log));
   messaging::RelayOptions relaying;
-  // One process at a time has the folder, so the next one takes up the leases of one that was killed.
-  relaying.owner = "castiel";
+  // One process at a time has the embedded store, so the next one takes up the leases of one that was killed.
+  relaying.owner = embedded_store != nullptr ? "castiel" : "castiel-" + ids.next();
   relay = std::make_unique<messaging::Relay>(store->outbox(), outside->carrier(), *clock, options.log,
                                              &metrics, std::move(relaying));
   relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log);
   broker = std::move(outside);
+  return {};
+}
+
+Result<> Program::Parts::open_store() {
+  const auto& settings = options.settings;
+  if (const auto url = settings.get(settings::kStoreUrl); url != kEmbedded) {
+    storage::PostgresStore::Options postgres;
+    postgres.url = Secret(url);
+    postgres.connections = static_cast<int>(settings.get(settings::kStoreConnections));
+    postgres.statement = std::chrono::milliseconds(settings.get(settings::kDatabaseQuery));
+    postgres.transaction = std::chrono::milliseconds(settings.get(settings::kDatabaseTransaction));
+    CASTIEL_ASSIGN(auto opened, storage::PostgresStore::open(std::move(postgres), *clock));
+    blob_references = opened.get();
+    store = std::move(opened);
+    return {};
+  }
+  storage::SqliteStore::Options file;
+  file.path = folder->database().string();
+  file.cache_bytes = static_cast<std::size_t>(settings.get(settings::kStoreCacheBytes));
+  file.group_limit = static_cast<int>(settings.get(settings::kStoreGroupLimit));
+  if (settings.get(settings::kBrokerUrl) != kEmbedded)
+    file.publish_to = storage::SqliteStore::PublishTo::outbox;
+  CASTIEL_ASSIGN(auto opened, storage::SqliteStore::open(file, *clock));
+  embedded_store = opened.get();
+  blob_references = opened.get();
+  store = std::move(opened);
   return {};
 }
 
@@ -410,9 +442,9 @@ void Program::start_retention() {
   retention.batch_rows = p.options.settings.get(settings::kRetentionBatchRows);
   p.retention = std::make_unique<tenancy::Retention>(*p.store, *p.tenant_settings, *p.clock, p.options.log,
                                                      &p.metrics, retention);
-  p.blob_sweep =
-      std::make_unique<tenancy::BlobSweep>(*p.store, *p.store, *p.blobs, *p.tenant_settings, *p.clock,
-                                           p.options.log, &p.metrics, tenancy::BlobSweep::Options());
+  p.blob_sweep = std::make_unique<tenancy::BlobSweep>(*p.store, *p.blob_references, *p.blobs,
+                                                      *p.tenant_settings, *p.clock, p.options.log, &p.metrics,
+                                                      tenancy::BlobSweep::Options());
   p.retention_thread = std::jthread([&p](const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any stopped;
@@ -501,7 +533,7 @@ sync::ImportParts Program::import_parts() {
           static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20};
 }
 
-storage::SqliteStore& Program::store() {
+storage::Store& Program::store() {
   return *parts_->store;
 }
 messaging::Broker& Program::broker() {

@@ -15,7 +15,7 @@
 #include "messaging/broker.hpp"
 #include "messaging/worker_pool.hpp"
 #include "storage/data_folder.hpp"
-#include "storage/sqlite/sqlite_store.hpp"
+#include "storage/store.hpp"
 #include "sync/import_service.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
@@ -42,7 +42,7 @@ class Program {
   };
 
   // Takes the data folder and opens store and broker. Errors: data_folder_in_use, data_folder_unusable,
-  // no_data_folder, and the store's.
+  // no_data_folder, broker_needed (a store of several processes with the embedded broker), and the store's.
   static Result<std::unique_ptr<Program>> open(Options options, const Clock& clock, Random& random);
   ~Program();
 
@@ -60,7 +60,7 @@ class Program {
   // Reconciles each tenant once a day (setting reconcile.every), on a thread of its own, for a server.
   void start_reconciliation();
 
-  storage::SqliteStore& store();
+  storage::Store& store();
   messaging::Broker& broker();
   const SettingValues& settings() const;
   tenancy::TenantSettings& tenant_settings();

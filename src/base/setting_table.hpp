@@ -93,6 +93,17 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     {"log.level", choice, "info", "", "", "", kLogLevels, SettingShape::any, SettingScope::global, true,
      "The least severe messages that are logged."},
 
+    global_url(
+        "store.url", "embedded",
+        "Where everything is kept: `embedded` for a file in the data folder, or "
+        "`postgresql://user:password@host:port/database` for a PostgreSQL database, which several processes "
+        "share."),
+    global_number("store.connections", integer, "50", "connections", "1", "1000",
+                  "Connections of a process to a PostgreSQL database, at most."),
+    global_number("mapping.timeouts.database_query", integer, "5000", "milliseconds", "100", "600000",
+                  "Time of one statement in a PostgreSQL database; past it the database ends the statement."),
+    global_number("mapping.timeouts.database_transaction", integer, "10000", "milliseconds", "100", "600000",
+                  "Time of one transaction in a PostgreSQL database; past it nothing of it is kept."),
     global_number("store.cache_bytes", bytes, "32MiB", "", "1MiB", "16GiB",
                   "Page cache of the store's writer; each reader has a quarter of it."),
     global_number("store.group_limit", integer, "32", "transactions", "1", "1024",
@@ -125,12 +136,13 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_number("mapping.max_deliveries", integer, "5", "deliveries", "1", "100",
                   "A message delivered more often than this goes to the dead letters."),
 
-    global_url(
-        "blobs.url", "folder",
-        "Where large files are kept: `folder` for the data folder, or a container of Azure Blob Storage, "
-        "`azblob://account:key@host/container` with the account's key or "
-        "`azblob://account@host/container?SAS` with a shared access signature. The container is this "
-        "installation's alone."),
+    global_url("blobs.url", "folder",
+               "Where large files are kept: `folder` for the data folder, `file:///path` for one that "
+               "several processes "
+               "share, or a container of Azure Blob Storage, "
+               "`azblob://account:key@host/container` with the account's key or "
+               "`azblob://account@host/container?SAS` with a shared access signature. The container is this "
+               "installation's alone."),
     global_url("cache.url", "memory",
                "Where what can be read again is kept for a while: `memory` of this process, or "
                "`redis://user:password@host:port/db` (`rediss` for TLS) for a Redis all processes share."),
@@ -186,7 +198,16 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
 
     global_number("reconcile.every", duration, "1d", "", "1m", "30d",
                   "Pause between two reconciliations of a tenant."),
-    {"reconcile.repair", boolean, "true", "", "", "", {}, SettingShape::any, SettingScope::global, true,
+    {"reconcile.repair",
+     boolean,
+     "true",
+     "",
+     "",
+     "",
+     {},
+     SettingShape::any,
+     SettingScope::global,
+     true,
      "Whether the daily reconciliation asks for what is missing again, and not only names it."},
 
     global_number("workers.data_raw", integer, "2", "threads", "1", "64",

@@ -73,6 +73,11 @@ inline constexpr Setting<std::string> kServerListen{"server.listen"};
 inline constexpr Setting<std::int64_t> kServerWorkers{"server.workers"};
 inline constexpr Setting<Duration> kShutdownDrain{"shutdown.drain"};
 inline constexpr Setting<std::string> kLogLevel{"log.level"};
+inline constexpr Setting<std::string> kStoreUrl{"store.url"};  // "embedded" or a PostgreSQL URL
+inline constexpr Setting<std::int64_t> kStoreConnections{"store.connections"};
+inline constexpr Setting<std::int64_t> kDatabaseQuery{"mapping.timeouts.database_query"};  // milliseconds
+inline constexpr Setting<std::int64_t> kDatabaseTransaction{
+    "mapping.timeouts.database_transaction"};  // milliseconds
 inline constexpr Setting<std::int64_t> kStoreCacheBytes{"store.cache_bytes"};
 inline constexpr Setting<std::int64_t> kStoreGroupLimit{"store.group_limit"};
 inline constexpr Setting<std::string> kBrokerUrl{"broker.url"};  // "embedded" or an AMQP URL

@@ -31,8 +31,6 @@ struct Publication {
 // Stateless but for the id generator; any thread, one transaction at a time.
 class Publisher {
  public:
-  static constexpr std::size_t kMaxMessageBytes = 10u << 20;  // FLOW-7
-
   Publisher(const SchemaRegistry& schemas, const Clock& clock, IdGenerator& ids)
       : schemas_(&schemas), clock_(&clock), ids_(&ids) {}
   // Errors: schema_violation (a bug of the producer): names the JSON pointer; message_too_large. `stage` is

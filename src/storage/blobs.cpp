@@ -37,11 +37,15 @@ void find_blob_urls(std::string_view text, const std::function<void(std::string_
 }
 
 Result<std::unique_ptr<Blobs>> open_blobs(const BlobsPlace& place, const Clock& clock) {
+  constexpr std::string_view kFile = "file://";
+  if (place.url.starts_with(kFile) && place.url.size() > kFile.size() && place.url[kFile.size()] == '/')
+    return open_folder_blobs(place.url.substr(kFile.size()), clock);
   if (place.url == "folder") return open_folder_blobs(place.folder, clock);
   if (place.url.starts_with("azblob"))
     return open_azure_blobs(place.url, clock, AzureBlobsOptions{.drafts = place.folder});
-  return permanent("invalid_blobs_url",
-                   fmt::format("the URL of the blob store has to be folder, or {}", kAzureBlobsForm));
+  return permanent(
+      "invalid_blobs_url",
+      fmt::format("the URL of the blob store has to be folder, file:///path, or {}", kAzureBlobsForm));
 }
 
 }  // namespace castiel::storage

@@ -285,6 +285,19 @@ TEST_F(BadInput, a_damaged_database_is_refused_with_words) {
   EXPECT_FALSE(text(done.last(), "error.message").empty());
 }
 
+TEST_F(BadInput, a_database_without_a_broker_of_its_own_is_refused_and_its_password_not_told) {
+  folder_.write("data/castiel.yaml", "store.url: postgresql://castiel:sesame@127.0.0.1:1/castiel\n");
+  for (const Strings& command :
+       {Strings{"deals", "--tenant", "acme"}, Strings{"tenants", "list"}, Strings{"doctor"}}) {
+    Strings arguments = command;
+    arguments.insert(arguments.end(), {"--data", data().string(), "--json"});
+    const auto done = castiel(arguments);
+    EXPECT_NE(done.status, 0) << command.front();
+    EXPECT_NE(done.out.find("store.url"), std::string::npos) << done.out;
+    EXPECT_EQ((done.out + done.err).find("sesame"), std::string::npos) << done.out << done.err;
+  }
+}
+
 TEST_F(BadInput, questions_to_a_missing_data_folder_are_refused_and_make_none) {
   for (const Strings& command : {Strings{"deals"}, Strings{"forecast"}, Strings{"shards", "list"},
                                  Strings{"dlq", "list"}, Strings{"trace", "import-x"}}) {

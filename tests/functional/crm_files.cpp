@@ -67,6 +67,7 @@ json::value with_names(const json::value& value, const Names& names) {
 // Straight from the database: what the program shows of them is a part.
 std::vector<std::string> links_and_texts(const Path& data, const std::string& tenant, const Names& names) {
   std::vector<std::string> all;
+  if (!std::filesystem::exists(data / "castiel.db")) return all;  // the store is elsewhere
   sqlite3* db = nullptr;
   sqlite3_open_v2((data / "castiel.db").c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
   for (const char* sql :

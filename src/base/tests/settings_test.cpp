@@ -154,7 +154,7 @@ TEST(ParseSetting, shows_at_most_the_beginning_of_a_refused_value) {
 }
 
 TEST(ParseSetting, shows_nothing_of_what_may_hold_a_password) {
-  for (const char* key : {"cache.url", "blobs.url"}) {
+  for (const char* key : {"cache.url", "blobs.url", "store.url", "broker.url"}) {
     const auto refused =
         parse_setting(spec(key), "redis://:sesame@host" + std::string(kMaxSettingBytes, '1'));
     ASSERT_FALSE(refused) << key;

@@ -61,7 +61,7 @@ struct ReconcileTest : testing::Test {
                         },
                         [](const TenantId&, std::span<const model::Shard> shards) {
                           json::array records;
-                          for (const auto& s : shards) records.push_back({{"shardId", s.id.str()}});
+                          for (const auto& s : shards) records.push_back(json::object{{"shardId", s.id.str()}});
                           const int n = static_cast<int>(records.size());
                           return messaging::Publication{
                               model::event::kOpportunityUpdated, "", {{"records", std::move(records)}}, 0, n};

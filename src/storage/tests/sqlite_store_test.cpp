@@ -1,3 +1,5 @@
+// What the SQLite store has beyond the contract: its file, group commit, segments, queue rows.
+
 #include "storage/sqlite/sqlite_store.hpp"
 
 #include <gtest/gtest.h>
@@ -5,6 +7,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -62,72 +65,6 @@ struct SqliteStoreTest : testing::Test {
   }
 };
 
-TEST_F(SqliteStoreTest, a_shard_is_there_after_commit_and_not_before) {
-  auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_shards({{shard("1")}}));
-  EXPECT_FALSE(store->read(acme).value()->shard({"account", "files", "1"}).value());
-  ASSERT_TRUE(tx->commit());
-  const auto found = store->read(acme).value()->shard({"account", "files", "1"}).value();
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->version, 1);
-  EXPECT_EQ(found->source, "Acme,1");
-}
-
-TEST_F(SqliteStoreTest, a_transaction_dropped_leaves_nothing) {
-  {
-    auto tx = store->begin(acme, soon()).value();
-    ASSERT_TRUE(tx->put_shards({{shard("1")}}));
-  }
-  EXPECT_TRUE(store->read(acme).value()->shards({}).value().empty());
-}
-
-TEST_F(SqliteStoreTest, a_stale_version_is_refused) {
-  auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_shards({{shard("1")}}));
-  ASSERT_TRUE(tx->commit());
-  tx = store->begin(acme, soon()).value();
-  const auto refused = tx->put_shards({{shard("1", 7)}});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "version_conflict");
-  EXPECT_FALSE(tx->commit()) << "a transaction that failed once must not commit the rest";
-}
-
-TEST_F(SqliteStoreTest, an_insert_of_an_existing_shard_is_a_conflict) {
-  auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_shards({{shard("1")}}));
-  EXPECT_EQ(tx->put_shards({{shard("1")}}).error().code, "version_conflict");
-}
-
-TEST_F(SqliteStoreTest, tenants_do_not_see_each_other) {
-  auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_shards({{shard("1")}}));
-  ASSERT_TRUE(tx->commit());
-  const auto reader = store->read(other).value();
-  EXPECT_TRUE(reader->shards({}).value().empty());
-  EXPECT_FALSE(reader->shard({"account", "files", "1"}).value());
-}
-
-TEST_F(SqliteStoreTest, an_unknown_tenant_is_an_error) {
-  EXPECT_EQ(store->read(TenantId("nobody")).error().code, "unknown_tenant");
-  EXPECT_EQ(store->begin(TenantId("nobody"), soon()).error().code, "unknown_tenant");
-}
-
-TEST_F(SqliteStoreTest, relations_resolve_whichever_side_comes_first) {
-  const auto account = shard("A1");
-  auto tx = store->begin(acme, soon()).value();
-  Relation by_id{ShardId("deal1"), "account", 0, "files", "account:id", "A1", "A1", {}, {}};
-  Relation by_name{ShardId("deal2"), "account", 0, "files", "account:name", "acme", "Acme", {}, {}};
-  ASSERT_TRUE(tx->put_relations({{by_id, by_name}}));
-  EXPECT_EQ(tx->loose_relations(10).value().size(), 2u);
-  ASSERT_TRUE(tx->put_shards({{account}}));
-  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "files", account.shard.id}}}));
-  EXPECT_TRUE(tx->loose_relations(10).value().empty());
-  Relation later = by_name;
-  later.from = ShardId("deal3");
-  ASSERT_TRUE(tx->put_relations({{later}}));
-  EXPECT_EQ(tx->relations_to(account.shard.id).value().size(), 3u);
-}
-
 TEST_F(SqliteStoreTest, relations_are_found_in_whichever_segment_they_lie) {
   constexpr int kRelations = 10'000, kEach = 1'000;
   for (int i = 0; i < kRelations;) {
@@ -153,32 +90,6 @@ TEST_F(SqliteStoreTest, relations_are_found_in_whichever_segment_they_lie) {
   ASSERT_TRUE(tx->commit());
   EXPECT_EQ(store->read(acme).value()->relations_to(two.shard.id).value().size(), kRelations / 5);
   EXPECT_EQ(store->read(acme).value()->loose_relations(kRelations).value().size(), kRelations * 4 / 5);
-}
-
-TEST_F(SqliteStoreTest, a_name_shared_by_two_is_left_open) {
-  auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_aliases(
-      {{Alias{"user:name", "kim", "a", ShardId("1")}, Alias{"user:name", "kim", "b", ShardId("2")}}}));
-  ASSERT_TRUE(
-      tx->put_relations({{Relation{ShardId("d"), "owner", 0, "c", "user:name", "kim", "Kim", {}, {}}}}));
-  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().how, "ambiguous");
-  ASSERT_TRUE(
-      tx->put_relations({{Relation{ShardId("d"), "owner", 0, "b", "user:name", "kim", "Kim", {}, {}}}}));
-  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("2"))
-      << "the source's own shard is preferred";
-}
-
-TEST_F(SqliteStoreTest, a_shared_name_ends_the_same_whichever_side_comes_first) {
-  auto tx = store->begin(acme, soon()).value();
-  ASSERT_TRUE(tx->put_relations(
-      {{Relation{ShardId("d"), "account", 0, "c", "account:name", "acme", "Acme", {}, {}}}}));
-  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "a", ShardId("1")}}}));
-  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("1"));
-  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "b", ShardId("2")}}}));
-  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().how, "ambiguous");
-  EXPECT_FALSE(tx->relations_from(ShardId("d")).value().front().to);
-  ASSERT_TRUE(tx->put_aliases({{Alias{"account:name", "acme", "c", ShardId("3")}}}));
-  EXPECT_EQ(tx->relations_from(ShardId("d")).value().front().to, ShardId("3"));
 }
 
 TEST_F(SqliteStoreTest, threads_that_commit_together_lose_nothing) {
@@ -221,6 +132,57 @@ TEST_F(SqliteStoreTest, every_table_with_a_tenant_is_erased) {
   ASSERT_TRUE(tx->commit());
   ASSERT_TRUE(store->erase_tenant(acme, soon()));
   EXPECT_EQ(store->read(acme).error().code, "unknown_tenant");
+}
+
+TEST_F(SqliteStoreTest, an_erased_tenants_words_leave_the_file) {
+  for (const auto& [tenant, word] : {std::pair(acme, "xylophonic"), std::pair(other, "marimba")}) {
+    auto tx = store->begin(tenant, soon()).value();
+    SearchChunk chunk;
+    chunk.shard = ShardId("m");
+    chunk.text = word;
+    ASSERT_TRUE(tx->put_chunks(chunk.shard, {{chunk}}));
+    ASSERT_TRUE(tx->commit());
+  }
+  ASSERT_TRUE(store->erase_tenant(acme, soon()));
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((folder / "castiel.db").c_str(), &db), SQLITE_OK);
+  std::set<std::string> blocks;
+  sqlite3_exec(
+      db, "SELECT block FROM search_text_data WHERE instr(block, CAST('xyloph' AS BLOB)) > 0",
+      [](void* out, int, char**, char**) {
+        static_cast<std::set<std::string>*>(out)->insert("found");
+        return 0;
+      },
+      &blocks, nullptr);
+  sqlite3_close(db);
+  EXPECT_TRUE(blocks.empty()) << "the index still has an erased word";
+}
+
+TEST_F(SqliteStoreTest, a_queue_says_since_when_its_oldest_message_waits) {
+  ASSERT_TRUE(store->queue_rows().declare("q", 5, {{"a.b", "q"}}));
+  const auto before = clock.now();
+  auto tx = store->begin(acme, soon()).value();
+  ASSERT_TRUE(tx->publish("s", {"1", "a.b", CorrelationId("c"), 0, 1, "{}"}));
+  ASSERT_TRUE(tx->commit());
+  EXPECT_GE(store->read(acme).value()->oldest_waiting("q").value().value(), before);
+}
+
+TEST_F(SqliteStoreTest, a_file_of_a_later_version_is_left_alone) {
+  store.reset();
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((folder / "castiel.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version = 999", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  SqliteStore::Options options;
+  options.path = (folder / "castiel.db").string();
+  EXPECT_EQ(SqliteStore::open(options, clock).error().code, "store_too_new");
+}
+
+TEST_F(SqliteStoreTest, a_file_that_is_no_database_is_named_as_such) {
+  SqliteStore::Options options;
+  options.path = (folder / "other.db").string();
+  std::ofstream(options.path) << std::string(50'000, 'z');
+  EXPECT_EQ(SqliteStore::open(options, clock).error().code, "store_corrupt");
 }
 
 TEST_F(SqliteStoreTest, a_second_process_is_refused_by_name) {
