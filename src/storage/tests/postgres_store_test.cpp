@@ -416,10 +416,9 @@ TEST_F(PostgresStoreTest, what_relays_may_take_is_fenced) {
   std::vector<OutboxMessage> found;
   OutboxLease holder;
   for (const auto& lease : leases) {
-    for (auto& m : outbox.waiting(lease, {}, 10, 1000).value()) {
-      found.push_back(std::move(m));
-      holder = lease;
-    }
+    const auto waiting = outbox.waiting(lease, {}, 10, 1000).value();
+    if (!waiting.empty()) holder = lease;
+    found.insert(found.end(), waiting.begin(), waiting.end());
   }
   ASSERT_EQ(found.size(), 1u) << "a retried record waits for its time";
   EXPECT_EQ(found[0].message.id, "m");

@@ -177,7 +177,10 @@ void Connection::end_group_unread() {
     return;
   }
   pending_.push_back({{}, true, true});
-  for (auto it = pending_.rbegin() + 1; it != pending_.rend() && !it->end; ++it) it->ignored = true;
+  for (auto it = pending_.rbegin() + 1; it != pending_.rend() && !it->end; ++it) {
+    it->then = {};  // whoever asked is gone
+    it->ignored = true;
+  }
 }
 
 bool Connection::flush(Deadline deadline) {

@@ -91,7 +91,8 @@ class Connection {
   bool broken() const { return broken_ || PQstatus(db_) == CONNECTION_BAD; }
   // Whether the server closed it while it lay idle.
   bool went_stale();
-  bool has_unread() const { return !pending_.empty(); }
+  // A number that differs between connections, of other processes too, more often than not.
+  int number() const { return PQbackendPID(db_); }
   std::string quoted(std::string_view text) const;  // as an SQL literal
 
  private:

@@ -18,8 +18,8 @@ class Pool;
 class Lent {
  public:
   Lent() = default;
-  Lent(Pool& pool, std::unique_ptr<Connection> connection, int number, bool used)
-      : pool_(&pool), connection_(std::move(connection)), number_(number), used_(used) {}
+  Lent(Pool& pool, std::unique_ptr<Connection> connection, bool used)
+      : pool_(&pool), connection_(std::move(connection)), used_(used) {}
   Lent(Lent&&) = default;
   Lent& operator=(Lent&& other) noexcept;
   ~Lent() { give_back(); }
@@ -27,8 +27,6 @@ class Lent {
   explicit operator bool() const { return connection_ != nullptr; }
   Connection& operator*() const { return *connection_; }
   Connection* operator->() const { return connection_.get(); }
-  // A number below the pool's size that no other lent connection has at the same time.
-  int number() const { return number_; }
   // Somebody had it before: the server may have closed it unnoticed.
   bool used() const { return used_; }
   void give_back();
@@ -36,7 +34,6 @@ class Lent {
  private:
   Pool* pool_ = nullptr;
   std::unique_ptr<Connection> connection_;
-  int number_ = 0;
   bool used_ = false;
 };
 
@@ -56,13 +53,13 @@ class Pool {
 
  private:
   friend class Lent;
-  void give_back(std::unique_ptr<Connection> connection, int number);
+  void give_back(std::unique_ptr<Connection> connection);
 
   const Options options_;
   const Clock* clock_;
   std::mutex mutex_;
   std::condition_variable freed_;
-  std::vector<int> numbers_;  // not lent
+  int lent_ = 0;
   std::vector<std::unique_ptr<Connection>> idle_;
 };
 

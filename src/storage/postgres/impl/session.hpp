@@ -47,8 +47,8 @@ class Session {
   Result<Rows> query(const char* sql, const Params& params = {});
   // Errors: commit_unknown when the connection broke before the answer; everything else kept nothing.
   Result<> commit();
-  // Of the connection: a number no other transaction of this process has now.
-  int number() const { return connection_.number(); }
+  // See Connection.
+  int number() const { return connection_->number(); }
 
  private:
   Session(Lent connection, const Clock& clock, Kind kind, Deadline end)

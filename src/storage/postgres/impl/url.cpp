@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -18,11 +19,20 @@ std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parse(const Secret&
   return parsed;
 }
 
+// libpq looks at ports only when it connects. Several hosts have several.
+bool is_port_list(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == ','; });
+}
+
 }  // namespace
 
 Result<> check_url(const Secret& url) {
   const auto& text = url.reveal();
-  if ((text.starts_with("postgresql://") || text.starts_with("postgres://")) && parse(url)) return {};
+  const auto parsed = parse(url);
+  bool good = (text.starts_with("postgresql://") || text.starts_with("postgres://")) && parsed;
+  for (const auto* option = parsed.get(); good && option->keyword != nullptr; ++option)
+    good = std::string_view(option->keyword) != "port" || option->val == nullptr || is_port_list(option->val);
+  if (good) return {};
   return permanent(
       "invalid_url",
       "the store's URL has to be of the form postgresql://user:password@host:5432/database, with special "
