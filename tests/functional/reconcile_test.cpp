@@ -9,6 +9,8 @@
 namespace castiel::functional {
 namespace {
 
+using Strings = std::vector<std::string>;
+
 void sql(const std::filesystem::path& data, const std::string& text) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((data / "castiel.db").c_str(), &db), SQLITE_OK);
