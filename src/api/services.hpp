@@ -40,6 +40,19 @@ class RateMeter {
   std::map<std::string, Sample> samples_;
 };
 
+// What the last reconciliations found missing, over all tenants; only tenants with something missing are
+// kept.
+class DriftBoard {
+ public:
+  // Gives the sums by kind, with 0 for kinds that were there before.
+  std::map<std::string, std::int64_t> note(const TenantId& tenant, std::map<std::string, std::int64_t> kinds);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::int64_t> seen_{{"message", 0}, {"shard", 0}};
+  std::map<TenantId, std::map<std::string, std::int64_t>> of_;
+};
+
 struct Services {
   storage::Store& store;
   messaging::Broker& broker;
@@ -53,7 +66,7 @@ struct Services {
   const messaging::Publisher* publisher = nullptr;  // nothing: links cannot be decided about here
   // The tenant's own mail domains, as set.
   std::function<std::vector<std::string>(const storage::Reader&)> mail_domains{};
-  const messaging::Rehearsal* rehearsal = nullptr;  // nothing: replays cannot be rehearsed here
+  const messaging::Rehearsal* rehearsal = nullptr;     // nothing: replays cannot be rehearsed here
   const operations::Reconciler* reconciler = nullptr;  // nothing: no reconciliation here
   telemetry::Metrics* metrics = nullptr;
   LiveFeed* live = nullptr;  // nothing: GET /live is refused
@@ -65,6 +78,7 @@ struct Services {
   std::function<bool()> ready{};    // takes work; false while it stops
   std::string version = "0.1.0";
   RateMeter rates{};
+  DriftBoard drift{};
 };
 
 }  // namespace castiel::api

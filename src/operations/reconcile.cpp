@@ -50,10 +50,13 @@ struct Reconciler::Run {
     CorrelationId flow;
   };
   std::vector<Asked> asked;
+  json::object kept;                                                // of the repairs before
+  Timestamp asked_at{0};                                            // when one last asked for consequences
   std::map<CorrelationId, std::optional<CorrelationId>> refetched;  // by the flow that was asked for again
 
   void name(Missing missing) {
     ++result.drift;
+    ++result.kinds[missing.kind];
     ++result.integrations[missing.integration].missing;
     if (result.missing.size() < kMaxListed) result.missing.push_back(std::move(missing));
   }
@@ -66,7 +69,7 @@ struct Reconciler::Run {
   Result<bool> is_stored(const storage::MissingShard& shard) const;
   Result<> save_asked(storage::Transaction& tx) const;
   Result<> bring(const storage::MissingShard& shard, const CorrelationId& flow);
-  Result<> forget_those_that_came();
+  Result<> note_asked();
   Result<bool> is_waiting(const QueueOf& queue, Timestamp at) const;
   Result<> ask_again();
   Result<> ask_sources();
@@ -147,7 +150,9 @@ Result<> Reconciler::Run::look_at_shards() {
           counts.evaluated += there ? 1 : 0;
         }
         if (there && !doubtful) continue;
-        CASTIEL_ASSIGN(const bool waits, is_waiting({consequence.queue, {}, false}, shard.updated_at));
+        // What a repair asked for may still be in the queue too.
+        CASTIEL_ASSIGN(const bool waits,
+                       is_waiting({consequence.queue, {}, false}, std::max(shard.updated_at, asked_at)));
         if (waits && !there) {
           ++result.waiting;
           continue;
@@ -184,10 +189,9 @@ Result<bool> Reconciler::Run::is_stored(const storage::MissingShard& shard) cons
 // Of those whose flow has ended: what it brought is settled, what it should have brought and did not stays
 // named.
 Result<> Reconciler::Run::look_at_asked() {
-  CASTIEL_ASSIGN(const auto kept, reader->cursor(kOwner, kAsked));
-  const auto rows = kept ? parse_json(*kept) : Result<json::value>(json::array());
-  if (!rows || !rows->is_array()) return {};
-  for (const auto& row : rows->get_array()) {
+  const auto* rows = get_array(kept, "shards");
+  if (rows == nullptr) return {};
+  for (const auto& row : *rows) {
     const auto& o = row.get_object();
     Asked a{{ShardId(string_or(o, "id")),
              string_or(o, "type"),
@@ -223,7 +227,8 @@ Result<> Reconciler::Run::save_asked(storage::Transaction& tx) const {
                     {"name", a.shard.name},
                     {"flow", a.flow.str()}});
   }
-  return tx.put_cursor(kOwner, kAsked, json::serialize(rows));
+  const json::object row{{"at", to_string(asked_at)}, {"shards", std::move(rows)}};
+  return tx.put_cursor(kOwner, kAsked, json::serialize(row));
 }
 
 // What names the shard would stand in the way of the one that comes.
@@ -238,11 +243,12 @@ Result<> Reconciler::Run::bring(const storage::MissingShard& shard, const Correl
   return tx->commit();
 }
 
-Result<> Reconciler::Run::forget_those_that_came() {
+// Those that came are left out, and when something was asked for is noted.
+Result<> Reconciler::Run::note_asked() {
+  if (kept.empty() && unasked.empty() && asked.empty()) return {};
+  if (!unasked.empty()) asked_at = result.at;
   const auto& parts = parent.parts_;
   CASTIEL_ASSIGN(auto tx, parts.store->begin(tenant, Deadline::after(*parts.clock, parent.options_.writer)));
-  CASTIEL_ASSIGN(const auto kept, tx->cursor(kOwner, kAsked));
-  if (!kept) return {};
   CASTIEL_TRY(save_asked(*tx));
   return tx->commit();
 }
@@ -262,6 +268,12 @@ Result<> Reconciler::Run::look() {
   };
   for (const auto& queue : parent.options_.queues) CASTIEL_TRY(note_queue(queue.queue));
   for (const auto& consequence : parent.options_.consequences) CASTIEL_TRY(note_queue(consequence.queue));
+  CASTIEL_ASSIGN(const auto row, reader->cursor(kOwner, kAsked));
+  if (const auto parsed = row ? parse_json(*row) : Result<json::value>(json::object());
+      parsed && parsed->is_object()) {
+    kept = parsed->get_object();
+    asked_at = parse_timestamp(string_or(kept, "at")).value_or(Timestamp{0});
+  }
   CASTIEL_ASSIGN(const auto flows, reader->flows_since(result.since, kMaxFlows));
   for (const auto& flow : flows) CASTIEL_TRY(look_at_flow(flow));
   return look_at_shards();
@@ -334,7 +346,7 @@ Result<> Reconciler::Run::ask_sources() {
     CASTIEL_TRY(bring(shard, *brings));
     mark("shard", shard.id.str(), "", "refetched");
   }
-  return forget_those_that_came();
+  return note_asked();
 }
 
 Result<> Reconciler::Run::ask_again() {

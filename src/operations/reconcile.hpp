@@ -61,9 +61,10 @@ struct Reconciliation {
   TenantId tenant;
   Timestamp since, at;
   std::map<std::string, IntegrationCounts> integrations;
-  std::vector<Missing> missing;  // at most kMaxListed
-  std::int64_t drift = 0;        // how much is missing
-  std::int64_t waiting = 0;      // messages that are only not handled yet
+  std::vector<Missing> missing;               // at most kMaxListed
+  std::int64_t drift = 0;                     // how much is missing
+  std::map<std::string, std::int64_t> kinds;  // of it, by kind
+  std::int64_t waiting = 0;                   // messages that are only not handled yet
   std::int64_t republished = 0, refetched = 0, impossible = 0;
   std::vector<CorrelationId> refetches;  // the flows that bring what was asked for at its source
 };

@@ -121,10 +121,10 @@ struct DeadLetter {
 
 struct LetterQuery {
   LetterPlace place = LetterPlace::dead;
-  std::string queue;           // empty: any
-  std::string signature;       // empty: any
+  std::string queue{};         // empty: any
+  std::string signature{};     // empty: any
   std::string state = "open";  // open: dead or held; any; or exactly this state
-  std::string after;           // letters with a greater id follow; ids are time-ordered
+  std::string after{};         // letters with a greater id follow; ids are time-ordered
   std::size_t limit = 500;
   bool with_payload = true;  // false: `payload`, `shown` and `errors` stay empty
 };

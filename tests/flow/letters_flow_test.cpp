@@ -47,8 +47,8 @@ struct LettersFlow : Flow {
     add(model::queue::kDataRaw, model::event::kDataRaw, faulty);
   }
   static std::string deal(const std::string& amount, const std::string& at) {
-    return "Id,Name,StageName,Amount,CloseDate,LastModifiedDate\nD1,One,Proposal," + amount + ",2026-12-01," + at +
-           "\n";
+    return "Id,Name,StageName,Amount,CloseDate,LastModifiedDate\nD1,One,Proposal," + amount + ",2026-12-01," +
+           at + "\n";
   }
   std::vector<storage::DeadLetter> open() { return reader()->letters({}).value(); }
   // What a difference says of a field: "before>after".

@@ -240,8 +240,9 @@ TEST(DeadLetters, are_rehearsed_replayed_followed_and_set_apart_when_nothing_hel
     return castiel(arguments);
   };
   const std::string head = "Id,Name,StageName,Amount,CloseDate,LastModifiedDate\n";
-  const auto file = folder.write("deals.csv", head + "d-1,One,Proposal,100,2026-12-01,2026-10-01T00:00:00Z\n" +
-                                                  "d-1,One,Proposal,200,2026-12-01,2026-10-01T00:00:00Z\n");
+  const auto file =
+      folder.write("deals.csv", head + "d-1,One,Proposal,100,2026-12-01,2026-10-01T00:00:00Z\n" +
+                                    "d-1,One,Proposal,200,2026-12-01,2026-10-01T00:00:00Z\n");
   ASSERT_EQ(ask({"import", file.string(), "--tenant", "acme"}).status, 3);
   for (int life = 1; life <= 2; ++life) {
     const auto dry = ask({"dlq", "replay", "--all", "--tenant", "acme"});

@@ -9,6 +9,22 @@
 
 namespace castiel::api {
 
+std::map<std::string, std::int64_t> DriftBoard::note(const TenantId& tenant,
+                                                     std::map<std::string, std::int64_t> kinds) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [kind, count] : kinds) seen_[kind] = 0;
+  if (kinds.empty()) {
+    of_.erase(tenant);
+  } else {
+    of_[tenant] = std::move(kinds);
+  }
+  auto totals = seen_;
+  for (const auto& [one, counts] : of_) {
+    for (const auto& [kind, count] : counts) totals[kind] += count;
+  }
+  return totals;
+}
+
 namespace {
 constexpr std::string_view kOwner = "castiel";
 constexpr std::string_view kLast = "reconcile/last";
@@ -40,11 +56,10 @@ Result<json::object> reconcile(Services& services, const TenantId& tenant, std::
            {"drift", result.drift}, {"republished", result.republished}, {"refetched", result.refetched}})}));
   CASTIEL_TRY(tx->commit());
   if (services.metrics != nullptr) {
-    const auto drift = services.metrics->gauge({"castiel_reconcile_drift",
-                                                "What the last reconciliation of a tenant found missing.",
-                                                {"tenant", "integration"}});
-    for (const auto& [integration, counts] : result.integrations)
-      drift.with({tenant.str(), integration}).set(static_cast<double>(counts.missing));
+    const auto drift = services.metrics->gauge(
+        {"castiel_reconcile_drift", "What the last reconciliation of each tenant found missing.", {"kind"}});
+    for (const auto& [kind, count] : services.drift.note(tenant, result.kinds))
+      drift.with({kind}).set(static_cast<double>(count));
   }
   return answer;
 }

@@ -368,8 +368,9 @@ TEST_F(ApiTest, nothing_crosses_tenants) {
   EXPECT_EQ(overview.at("system").at("deadLetters"), 0);
   EXPECT_EQ(bad(send(router(), "POST", "/api/v1/dlq/" + letter + "/replay?tenant=other")),
             problem(404, "not_found"));
-  EXPECT_EQ(body(send(router(), "POST", "/api/v1/dlq/replay?tenant=other&all=true&confirm=true")).at("replayed"),
-            0);
+  EXPECT_EQ(
+      body(send(router(), "POST", "/api/v1/dlq/replay?tenant=other&all=true&confirm=true")).at("replayed"),
+      0);
 }
 
 TEST_F(ApiTest, shows_imports_and_refuses_one_where_none_can_run) {
@@ -415,8 +416,8 @@ TEST_F(ApiTest, a_dead_letter_is_replayed_once_and_handled_again) {
 
 TEST_F(ApiTest, a_replayed_record_waits_behind_one_of_its_key) {
   const auto first = put_letter("k"), second = put_letter("k");
-  EXPECT_EQ(body(send(router(), "POST", "/api/v1/dlq/replay?tenant=acme&all=true&confirm=true")).at("replayed"),
-            2);
+  EXPECT_EQ(
+      body(send(router(), "POST", "/api/v1/dlq/replay?tenant=acme&all=true&confirm=true")).at("replayed"), 2);
   EXPECT_EQ(broker->receive(kQueue, {}, Deadline::after(clock, 0s)).value().size(), 1)
       << "the other is parked";
 }
@@ -445,12 +446,14 @@ TEST_F(ApiTest, replays_are_paced_and_share_their_pace) {
   std::vector<std::string> ids_of;
   for (int i = 0; i < 3; ++i) ids_of.push_back(put_letter());
   ASSERT_TRUE(settings->set(kAcme, "replay.per_second", "2", "test"));
-  const auto first = body(send(router(), "POST", "/api/v1/dlq/replay?confirm=true&ids=" + ids_of[0] + "," + ids_of[1]));
+  const auto first =
+      body(send(router(), "POST", "/api/v1/dlq/replay?confirm=true&ids=" + ids_of[0] + "," + ids_of[1]));
   EXPECT_EQ(first.at("items").at(0).at("at"), "2026-11-01T12:00:00Z");
   EXPECT_EQ(first.at("lastAt"), "2026-11-01T12:00:00.500Z");
   const auto second = body(send(router(), "POST", "/api/v1/dlq/" + ids_of[2] + "/replay?confirm=true"));
   EXPECT_EQ(second.at("lastAt"), "2026-11-01T12:00:01Z");
-  EXPECT_EQ(broker->receive(kQueue, {}, Deadline::after(clock, 0s)).value().size(), 1u) << "the rest is not due";
+  EXPECT_EQ(broker->receive(kQueue, {}, Deadline::after(clock, 0s)).value().size(), 1u)
+      << "the rest is not due";
 }
 
 TEST_F(ApiTest, letters_are_grouped_and_replays_counted) {
@@ -517,7 +520,8 @@ TEST_F(ApiTest, the_quarantine_is_a_place_of_its_own_and_masks_what_it_shows) {
   const auto table = router();
   EXPECT_EQ(body(send(table, "POST", "/api/v1/quarantine/block?cause=" + letter.id)).at("cause").as_string(),
             letter.signature);
-  EXPECT_THAT(settings->of(kAcme).value().get(settings::kQuarantineBlocked), testing::ElementsAre(letter.signature));
+  EXPECT_THAT(settings->of(kAcme).value().get(settings::kQuarantineBlocked),
+              testing::ElementsAre(letter.signature));
   EXPECT_EQ(good("/api/v1/quarantine/blocked?tenant=acme").at("items").at(0).at("cause").as_string(),
             letter.signature);
   EXPECT_EQ(body(send(table, "POST", "/api/v1/quarantine/unblock?tenant=acme&cause=" + letter.signature))
@@ -525,8 +529,11 @@ TEST_F(ApiTest, the_quarantine_is_a_place_of_its_own_and_masks_what_it_shows) {
                 .at(0),
             "acme");
   EXPECT_TRUE(settings->of(kAcme).value().get(settings::kQuarantineBlocked).empty());
-  EXPECT_EQ(bad(send(table, "POST", "/api/v1/quarantine/block?cause=nothing")), problem(400, "invalid_parameter"));
-  EXPECT_EQ(body(send(table, "POST", "/api/v1/quarantine/" + letter.id + "/replay?confirm=true")).at("replayed"), 1);
+  EXPECT_EQ(bad(send(table, "POST", "/api/v1/quarantine/block?cause=nothing")),
+            problem(400, "invalid_parameter"));
+  EXPECT_EQ(
+      body(send(table, "POST", "/api/v1/quarantine/" + letter.id + "/replay?confirm=true")).at("replayed"),
+      1);
   EXPECT_TRUE(good("/api/v1/quarantine").at("items").as_array().empty());
 }
 

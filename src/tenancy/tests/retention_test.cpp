@@ -194,6 +194,31 @@ TEST_F(RetentionTest, open_dead_letters_stay_and_done_ones_go_by_when_they_were_
   EXPECT_TRUE(reader(acme)->dead_letter(replayed).value());
 }
 
+// RETRY-4
+TEST_F(RetentionTest, the_quarantine_goes_by_its_age_whatever_became_of_it) {
+  std::vector<std::string> held;
+  const auto put = [&] {
+    storage::DeadLetter letter;
+    letter.id = ids.next();
+    letter.queue = "q";
+    letter.at = clock.now();
+    letter.place = storage::LetterPlace::quarantine;
+    auto tx = begin(acme);
+    ASSERT_TRUE(tx->put_dead_letter(letter));
+    ASSERT_TRUE(tx->commit());
+    held.push_back(letter.id);
+  };
+  put();
+  clock.advance(29 * kDay);
+  put();
+  round();
+  EXPECT_TRUE(reader(acme)->dead_letter(held[0]).value());
+  clock.advance(2 * kDay);
+  round();
+  EXPECT_FALSE(reader(acme)->dead_letter(held[0]).value());
+  EXPECT_TRUE(reader(acme)->dead_letter(held[1]).value());
+}
+
 TEST_F(RetentionTest, each_tenant_has_its_own_times) {
   ASSERT_TRUE(tenants.set(other, "retention.inbox", "365d", "ann"));
   for (const auto& tenant : {acme, other}) {
