@@ -25,6 +25,7 @@ constexpr const char* kServerProgram = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 constexpr const char* kControlProgram = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 constexpr auto kStartLimit = std::chrono::seconds(90);
 constexpr int kAskAgainMillis = 50;
+constexpr int kNamesSavedMillis = 1'000;
 
 void pause_millis(int millis) {
   ::poll(nullptr, 0, millis);
@@ -198,6 +199,9 @@ std::string RabbitmqServer::tls_url(const std::string& query) const {
 }
 
 void RabbitmqServer::kill() {
+  // RabbitMQ 3.10 saves the names of new quorum queues half a second after it said they are there; killed
+  // before, it never serves them again.
+  if (server_ > 0) pause_millis(kNamesSavedMillis);
   end(server_, SIGKILL);
 }
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <set>
 #include <thread>
@@ -68,6 +69,10 @@ class CapturedLines final : public telemetry::LineSink {
     std::lock_guard lock(mutex_);
     text_ += line;
     text_ += '\n';
+  }
+  std::string text() const {
+    std::lock_guard lock(mutex_);
+    return text_;
   }
   bool contains(std::string_view words) const {
     std::lock_guard lock(mutex_);
@@ -143,6 +148,7 @@ class RabbitmqTest : public ::testing::Test {
     start();
   }
   void TearDown() override {
+    if (HasFailure() && process) std::cout << process->lines->text();
     if (process) (void)process->broker->remove(spec);
     process.reset();
     std::filesystem::remove_all(folder);

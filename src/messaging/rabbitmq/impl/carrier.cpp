@@ -71,7 +71,7 @@ void RabbitmqCarrier::lose(const Error& error) {
   connection_.reset();
   last_error_ = error;
   next_try_ = clock_->monotonic() + backoff_.next();
-  for (const auto& [tag, row] : open_) told_.push_back({row, Fate::lost});
+  for (const auto& [tag, sent] : open_) told_.push_back({sent.row, Fate::lost});
   open_.clear();
   returned_.clear();
 }
@@ -99,7 +99,7 @@ Result<> RabbitmqCarrier::carry(const storage::OutboxMessage& message) {
     lose(sent.error());
     return sent;
   }
-  open_.emplace(next_tag_++, message.row);
+  open_.emplace(next_tag_++, Sent{message.row, clock_->monotonic()});
   return {};
 }
 
@@ -116,6 +116,12 @@ std::vector<Carrier::Outcome> RabbitmqCarrier::outcomes(Duration wait) {
     }
     if (!*next) break;
     take(std::move(**next));
+  }
+  // What is blocked is waited for; a server that says nothing at all may have forgotten the queue.
+  if (connection_ != nullptr && !blocked_ && !open_.empty() &&
+      clock_->monotonic() - open_.begin()->second.at > options_.confirm_limit) {
+    log_.error("confirm_overdue", {{"broker", options_.url.shown()}, {"unconfirmed", open_.size()}});
+    lose({"broker_silent", "the broker does not confirm what was published", ErrorClass::transient, {}});
   }
   return std::exchange(told_, {});
 }
@@ -145,11 +151,11 @@ void RabbitmqCarrier::confirm(const Confirmed& confirmed) {
   auto it = confirmed.multiple ? open_.begin() : open_.find(confirmed.tag);
   while (it != open_.end() && it->first <= confirmed.tag) {
     Fate fate = confirmed.taken ? Fate::confirmed : Fate::refused;
-    if (const auto back = returned_.find(it->second); back != returned_.end()) {
+    if (const auto back = returned_.find(it->second.row); back != returned_.end()) {
       fate = back->second;
       returned_.erase(back);
     }
-    told_.push_back({it->second, fate});
+    told_.push_back({it->second.row, fate});
     it = open_.erase(it);
   }
 }

@@ -32,7 +32,8 @@ struct CarrierOptions {
   RabbitmqUrl url;
   std::string name;  // of the connection, for people who look at the server
   int partitions = 4;
-  std::size_t window = 1'000;  // messages sent and not confirmed
+  std::size_t window = 1'000;                         // messages sent and not confirmed
+  Duration confirm_limit = std::chrono::seconds(30);  // BREAK-3; then the connection is given up
 };
 
 class RabbitmqCarrier final : public Carrier {
@@ -61,8 +62,12 @@ class RabbitmqCarrier final : public Carrier {
   Backoff backoff_;
   std::unique_ptr<Connection> connection_;
   std::unordered_set<std::string> declared_;
-  std::map<std::uint64_t, std::int64_t> open_;  // rows by delivery tag: confirms come in any order
-  std::map<std::int64_t, Fate> returned_;       // by row, until their confirm
+  struct Sent {
+    std::int64_t row;
+    Duration at;  // monotonic
+  };
+  std::map<std::uint64_t, Sent> open_;     // by delivery tag: confirms come in any order
+  std::map<std::int64_t, Fate> returned_;  // by row, until their confirm
   std::uint64_t next_tag_ = 1;
   std::vector<Outcome> told_;
   bool blocked_ = false;

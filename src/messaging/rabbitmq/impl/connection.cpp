@@ -269,9 +269,13 @@ Result<Connection::QueueCount> Connection::count(int channel, const std::string&
 }
 
 Result<> Connection::consume(int channel, const std::string& queue) {
-  amqp_basic_consume(state_, static_cast<amqp_channel_t>(channel), bytes_of(queue), bytes_of(queue), 0, 0, 0,
-                     amqp_empty_table);
-  return check_reply("give out messages");
+  amqp_basic_consume_t request{};
+  request.queue = bytes_of(queue);
+  request.consumer_tag = bytes_of(queue);
+  request.nowait = 1;
+  return check(
+      amqp_send_method(state_, static_cast<amqp_channel_t>(channel), AMQP_BASIC_CONSUME_METHOD, &request),
+      "asking for messages");
 }
 
 Result<> Connection::ack(int channel, std::uint64_t tag, bool multiple) {

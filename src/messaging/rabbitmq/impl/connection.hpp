@@ -89,9 +89,10 @@ class Connection {
     std::int64_t consumers = 0;
   };
   Result<QueueCount> count(int channel, const std::string& queue);
-  Result<> consume(int channel, const std::string& queue);
 
   // These only write.
+  // A queue that does not answer holds up nothing but its channel.
+  Result<> consume(int channel, const std::string& queue);
   Result<> ack(int channel, std::uint64_t tag, bool multiple);
   // Without coming again: to the dead-letter exchange.
   Result<> reject(int channel, std::uint64_t tag);
