@@ -404,8 +404,11 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
   return {};
 }
 
-void Program::start_workers() {
+void Program::start_relay() {
   if (parts_->relay_thread) parts_->relay_thread->start();
+}
+void Program::start_workers() {
+  start_relay();
   parts_->workers->start();
 }
 void Program::stop_workers() {

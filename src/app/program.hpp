@@ -46,7 +46,10 @@ class Program {
   static Result<std::unique_ptr<Program>> open(Options options, const Clock& clock, Random& random);
   ~Program();
 
-  // And the relay, where the broker is another process.
+  // Where the broker is another process: what is published goes there from now on. Until then it stays in the
+  // outbox.
+  void start_relay();
+  // And the relay.
   void start_workers();
   // Running steps finish; what is queued stays queued.
   void stop_workers();

@@ -10,6 +10,7 @@
 
 #include "app/impl/command_line.hpp"
 #include "model/event_types.hpp"
+#include "storage/outbox.hpp"
 #include "sync/import_job.hpp"
 
 namespace castiel::app {
@@ -75,6 +76,19 @@ class Bench {
     return {};
   }
 
+  // Until the broker has them all.
+  Result<> hand_over() {
+    const Duration start = program_->clock().monotonic();
+    program_->start_relay();
+    for (;;) {
+      CASTIEL_ASSIGN(const auto depth, program_->store().outbox().depth());
+      if (depth.messages == 0) return {};
+      if (program_->clock().monotonic() - start > kLongestRun)
+        return permanent("timeout", fmt::format("{} messages have not reached the broker", depth.messages));
+      pause();
+    }
+  }
+
   // From the first message taken until the last is mapped and what follows from it is published.
   Result<Spent> drain() {
     const auto& clock = program_->clock();
@@ -99,7 +113,9 @@ class Bench {
       CASTIEL_ASSIGN(const auto waiting, reader->pending(flows_[done_], model::queue::kDataRaw));
       if (waiting > 0) return waiting;
     }
-    return 0;
+    // And what the stage says next is at the broker.
+    CASTIEL_ASSIGN(const auto depth, program_->store().outbox().depth());
+    return depth.messages;
   }
   void pause() {
     std::unique_lock lock(mutex_);
@@ -125,6 +141,7 @@ Result<json::object> measure(Program& program, const BenchArguments& arguments, 
     if (!out) return permanent("unwritable", fmt::format("'{}' cannot be written", file));
     CASTIEL_TRY(bench.fill(file));
   }
+  CASTIEL_TRY(bench.hand_over());
   CASTIEL_ASSIGN(const auto spent, bench.drain());
   program.stop_workers();
   CASTIEL_TRY(program.store().erase_tenant(tenant, Deadline::after(program.clock(), kWriteDeadline)));

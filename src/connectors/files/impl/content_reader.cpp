@@ -298,7 +298,8 @@ Result<std::optional<ContentPage>> ContentReader::State::list_page(std::size_t m
   if (const auto* warnings = get_array(structure, "warnings"); warnings != nullptr && at.records == 0) {
     for (const auto& warning : *warnings) {
       if (warning.is_string())
-        page.problems.push_back({file.path, 0, "partly_understood", std::string(warning.get_string()), {}, false});
+        page.problems.push_back(
+            {file.path, 0, "partly_understood", std::string(warning.get_string()), {}, false});
     }
   }
   std::size_t bytes_in_page = 0;
