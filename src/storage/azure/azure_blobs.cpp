@@ -87,7 +87,8 @@ class AzureBlobs final : public Blobs {
     for (;;) {
       CASTIEL_ASSIGN(const auto piece, source(kPiece));
       if (piece.empty()) break;
-      if ((size += piece.size()) > kMaxBlobBytes) return too_large();
+      size += piece.size();
+      if (size > kMaxBlobBytes) return too_large();
       digest.update(piece);
       if (!file) {
         head += piece;
@@ -231,7 +232,7 @@ class AzureBlobs final : public Blobs {
 
   Result<BlobRef> keep(const TenantId& tenant, const std::string& sha256, std::uint64_t size,
                        const Bytes& bytes) const {
-    const BlobRef ref{blob_url(sha256), size, sha256};
+    BlobRef ref{blob_url(sha256), size, sha256};
     const auto name = name_of(tenant, sha256);
     CASTIEL_ASSIGN(const bool known, used_again(name, size));
     if (known) return ref;

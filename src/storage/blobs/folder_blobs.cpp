@@ -100,7 +100,8 @@ class FolderBlobs final : public Blobs {
     for (;;) {
       CASTIEL_ASSIGN(const auto piece, source(kPiece));
       if (piece.empty()) break;
-      if ((ref.size += piece.size()) > kMaxBlobBytes) return too_large();
+      ref.size += piece.size();
+      if (ref.size > kMaxBlobBytes) return too_large();
       digest.update(piece);
       CASTIEL_TRY(draft.write(piece));
     }

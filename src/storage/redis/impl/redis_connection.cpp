@@ -26,7 +26,7 @@ namespace castiel::storage::impl {
 namespace {
 
 constexpr std::string_view kForm = "redis://[user:password@]host[:port][/db], or rediss:// for TLS";
-constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 constexpr int kMaxDatabase = 65'535;
 
 template <auto Free>
