@@ -156,7 +156,16 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
 
     global_number("reconcile.every", duration, "1d", "", "1m", "30d",
                   "Pause between two reconciliations of a tenant."),
-    {"reconcile.repair", boolean, "true", "", "", "", {}, SettingShape::any, SettingScope::global, true,
+    {"reconcile.repair",
+     boolean,
+     "true",
+     "",
+     "",
+     "",
+     {},
+     SettingShape::any,
+     SettingScope::global,
+     true,
      "Whether the daily reconciliation asks for what is missing again, and not only names it."},
 
     global_number("workers.data_raw", integer, "2", "threads", "1", "64",

@@ -22,7 +22,7 @@ struct Event {
   std::string traceparent;            // may be empty
   int schema = 1;                     // major version of the data's schema
   json::value data = json::object();  // always an object
-  std::string replay_of{};              // the dead letter this is the replay of, usually empty
+  std::string replay_of{};            // the dead letter this is the replay of, usually empty
   int tries = 0;                      // failed tries of the events that led to this one
 };
 
