@@ -261,8 +261,9 @@ Result<> Reconciler::Run::look() {
     CASTIEL_ASSIGN(auto since, reader->oldest_waiting(queue));
     const auto it = std::ranges::find(stats, queue, &messaging::QueueStats::name);
     // What a broker elsewhere holds the store does not see.
+    // Where it does not say since when, anything may be among it.
     if (!since && it != stats.end() && it->ready + it->claimed + it->delayed > 0)
-      since = result.at - std::chrono::seconds(it->oldest_seconds);
+      since = it->oldest_seconds > 0 ? result.at - std::chrono::seconds(it->oldest_seconds) : Timestamp{0};
     waiting_since[queue] = since;
     return {};
   };

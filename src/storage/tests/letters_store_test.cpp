@@ -60,7 +60,8 @@ struct LettersStore : testing::Test {
   }
   std::vector<std::string> found(const LetterQuery& query, const TenantId& tenant) {
     std::vector<std::string> list;
-    for (const auto& letter : read(tenant)->letters(query).value()) list.push_back(letter.id);
+    const auto letters = read(tenant)->letters(query).value();
+    for (const auto& letter : letters) list.push_back(letter.id);
     return list;
   }
 };
