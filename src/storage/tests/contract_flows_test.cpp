@@ -285,6 +285,18 @@ TEST_P(FlowContract, dead_letters_are_kept_whole_and_listed_while_open) {
   EXPECT_EQ(read(acme)->dead_letters("q", "", 10).value().size(), 1u);
 }
 
+TEST_P(FlowContract, a_letters_size_is_in_bytes_whatever_they_are) {
+  write(acme, [&](Transaction& tx) { ASSERT_TRUE(tx.put_dead_letter(letter("1"))); });
+  LetterQuery query;
+  for (const bool with_payload : {true, false}) {
+    query.with_payload = with_payload;
+    const auto letters = read(acme)->letters(query).value();
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_EQ(letters[0].size, 4) << "a NUL and a byte that is no UTF-8 are among them";
+    EXPECT_EQ(letters[0].payload.size(), with_payload ? 4u : 0u);
+  }
+}
+
 TEST_P(FlowContract, what_was_kept_for_long_enough_goes_and_nothing_else) {
   const auto old = CorrelationId("old"), busy = CorrelationId("busy"), running = CorrelationId("running");
   ASSERT_TRUE(host->declare_queue("q", {"shard.*"}));

@@ -149,6 +149,15 @@ struct TenantContract : StoreContract {
          [owner](const Reader& r) {
            return std::int64_t{r.dead_letter("letter-" + owner.str()).value().has_value()};
          }},
+        {"letters", [=](const Reader& r) { return size(r.letters({}).value()); }},
+        {"letter_groups",
+         [=](const Reader& r) { return size(r.letter_groups({}, LetterGrouping::queue).value()); }},
+        {"flows_since", [=](const Reader& r) { return size(r.flows_since({0}, 9).value()); }},
+        {"missing_shards", [=](const Reader& r) { return size(r.missing_shards(9).value()); }},
+        {"any_footprint_besides",
+         [](const Reader& r) {
+           return std::int64_t{r.any_footprint_besides({"person", "b@x.com"}).value()};
+         }},
         {"dead_letter_count", [](const Reader& r) { return r.dead_letter_count().value(); }},
     };
   }

@@ -343,6 +343,7 @@ TEST_F(PostgresStoreTest, what_an_error_means_follows_from_its_state) {
   means("40P01", "store_conflict", ErrorClass::conditional);
   means("57014", "store_busy", ErrorClass::transient);
   means("55P03", "store_busy", ErrorClass::transient);
+  means("25P02", "store_busy", ErrorClass::transient);
   means("28P01", "store_denied", ErrorClass::permanent);
   means("42501", "store_denied", ErrorClass::permanent);
   means("58030", "store_io", ErrorClass::transient);

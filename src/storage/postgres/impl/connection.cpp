@@ -62,6 +62,10 @@ Error to_error(std::string_view state, std::string_view message) {
     return {"store_busy", "the database did not answer within the time a statement has",
             ErrorClass::transient, cause};
   }
+  if (state == "25P02") {
+    return {"store_busy", "an earlier statement had failed and ended the transaction", ErrorClass::transient,
+            cause};
+  }
   if (is("53") || is("57P") || is("08")) {
     return {"store_unreachable", "the database is not to be had at the moment", ErrorClass::transient, cause};
   }

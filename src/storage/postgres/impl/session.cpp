@@ -85,7 +85,7 @@ Result<> Session::commit() {
       committed = true;
       return {};
     }
-    return permanent("store_failed", "the transaction had failed before its commit");
+    return transient("store_busy", "an earlier statement had failed and ended the transaction");
   });
   auto done = connection_->sync(statement_deadline());
   over_ = done.has_value();

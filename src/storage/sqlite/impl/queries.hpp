@@ -169,7 +169,7 @@ inline Result<std::vector<DeadLetter>> find_letters(Connection& connection, cons
         "signature=?4) AND (CASE ?5 WHEN 'any' THEN 1 WHEN 'open' THEN state IN ('dead','held') ELSE "
         "state=?5 "
         "END) ORDER BY id LIMIT ?6",
-        kLetterColumns, with_payload ? "errors, payload, shown" : "'', length(payload), ''",
+        kLetterColumns, with_payload ? "errors, payload, shown" : "'', length(CAST(payload AS BLOB)), ''",
         letter_table(place));
   };
   static const std::string kTexts[] = {text(LetterPlace::dead, false), text(LetterPlace::dead, true),
