@@ -117,7 +117,8 @@ TEST_F(RelayTest, removes_what_was_confirmed_and_only_that) {
   ASSERT_TRUE(r->step(0s));
   clock.advance(20ms);
   ASSERT_TRUE(r->step(0s));
-  EXPECT_EQ(carrier.sent, (std::vector<std::string>{"m1", "m2"}));
+  EXPECT_EQ(carrier.arrived, std::vector<std::string>{"m1"});
+  EXPECT_EQ(carrier.sent.size(), 2u);
   EXPECT_EQ(left(), 1);
   EXPECT_NE(metrics.render().find("castiel_relay_published_total{outcome=\"refused\"} 1"), std::string::npos);
 }

@@ -188,17 +188,16 @@ Result<> Link::share() {
   share_at_ = clock_->monotonic() + pause / 2 +
               Duration(static_cast<std::int64_t>(below_(static_cast<std::uint64_t>(pause.count()))));
   std::vector<int> active;
-  std::int64_t partitions = 0, processes = 1;
+  std::int64_t partitions = 0;
   for (int channel = 1; channel < static_cast<int>(channels_.size()); ++channel) {
     if (!is_partition(source_of(channel), options_.spec.name)) continue;
     ++partitions;
     if (channels_[static_cast<std::size_t>(channel)].active) active.push_back(channel);
   }
   if (active.size() < 2) return {};
-  for (const int channel : active) {
-    CASTIEL_ASSIGN(const auto count, connection_->count(kQuestions, source_of(channel)));
-    processes = std::max(processes, count.consumers);
-  }
+  // Of a partition's consumers the server counts only the active one, of this queue all.
+  CASTIEL_ASSIGN(const auto count, connection_->count(kQuestions, retry_queue(options_.spec.name)));
+  const auto processes = std::max<std::int64_t>(1, count.consumers);
   const auto fair = (partitions + processes - 1) / processes;
   if (static_cast<std::int64_t>(active.size()) <= fair) return {};
   const int channel = active[static_cast<std::size_t>(below_(active.size()))];
