@@ -5,6 +5,7 @@ namespace castiel::messaging {
 namespace {
 
 constexpr Duration kMeasureEvery = std::chrono::seconds(5);
+constexpr Duration kLastConfirms = std::chrono::milliseconds(500);
 constexpr Duration kStepWait = std::chrono::milliseconds(100);
 constexpr Duration kPauseAfterError = std::chrono::milliseconds(250);
 
@@ -210,7 +211,11 @@ void Relay::measure() {
 }
 
 Result<> Relay::finish() {
-  settle(carrier_->outcomes(Duration(0)));
+  // A confirm that is awaited saves sending the message again.
+  const auto deadline = Deadline::after(*clock_, kLastConfirms);
+  do {
+    settle(carrier_->outcomes(under_way_.empty() ? Duration(0) : deadline.remaining()));
+  } while (!under_way_.empty() && !deadline.passed());
   for (auto& [number, partition] : partitions_) {
     if (!partition.confirmed.empty())
       (void)remove(partition);  // lost: they are sent again, which is harmless

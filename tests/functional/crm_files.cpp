@@ -168,6 +168,14 @@ CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape
   return counts;
 }
 
+// What a text is linked to is listed by the ids of the shards, so by which source's was there first.
+static void sort_links(json::object& shard) {
+  for (auto& [key, value] : shard.at("data").as_object()) {
+    if (!std::string_view(key).starts_with("linked") || !value.is_array()) continue;
+    std::ranges::sort(value.as_array(), {}, [](const json::value& v) { return json::serialize(v); });
+  }
+}
+
 Stored stored(const Path& data, const std::string& tenant) {
   Stored all;
   auto shards = castiel({"shards", "list", "--tenant", tenant, "--data", data.string(), "--json"});
@@ -194,7 +202,9 @@ Stored stored(const Path& data, const std::string& tenant) {
     // How often it was written depends on when its record was linked, and when an undated call was read.
     if (text(shard, "type") == "activity") shard.erase("version");
     if (text(shard, "type") == "task") shard.at("data").get_object().erase("saidAt");
-    all.shards.push_back(json::serialize(with_names(shard, names)));
+    auto named = with_names(shard, names);
+    sort_links(named.as_object());
+    all.shards.push_back(json::serialize(named));
   }
   std::set<std::string> identities;
   for (const auto& [id, name] : names)
