@@ -86,7 +86,7 @@ Result<> RabbitmqCarrier::carry(const storage::OutboxMessage& message) {
   if (message.message.body.size() > kMaxMessageBytes)
     return permanent("message_too_large", fmt::format("message {} has {} bytes, more than a broker takes",
                                                       message.message.id, message.message.body.size()));
-  const auto wire = to_wire(message, options_.partitions, false);
+  const auto wire = to_wire(message, options_.partitions);
   std::string exchange = kExchange, key = message.message.type;
   if (!message.queue.empty()) {
     exchange.clear();

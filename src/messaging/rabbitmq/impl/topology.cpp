@@ -11,8 +11,6 @@ namespace {
 constexpr char kTenant[] = "castiel-tenant";
 constexpr char kLane[] = "castiel-lane";
 constexpr char kPartition[] = "castiel-partition";
-constexpr char kOwn[] = "castiel-own";
-constexpr char kNobodysOwn[] = "-";
 constexpr char kRecords[] = "castiel-records";
 constexpr char kWrittenAt[] = "castiel-written-at";  // microseconds since 1970 UTC
 constexpr char kRow[] = "castiel-row";
@@ -71,9 +69,6 @@ std::string dead_queue(std::string_view queue) {
 std::string queue_exchange(std::string_view queue) {
   return fmt::format("{}.{}", kExchange, queue);
 }
-std::string own_queue(std::string_view queue, const TenantId& tenant) {
-  return fmt::format("{}_{}", queue, tenant.str());
-}
 
 int partition_of(const TenantId& tenant, int lane, int partitions) {
   // Mixed with a word of its own: the outbox's partitions use the same hash of the same two.
@@ -91,9 +86,8 @@ Result<> declare_topology(Connection& connection, int channel, const QueueSpec& 
   CASTIEL_TRY(connection.bind_queue(channel, dead, kDeadExchange, queue.name));
   CASTIEL_TRY(connection.declare_queue(channel, retry_queue(queue.name), quorum(queue.name)));
   for (int p = 0; p < partitions; ++p) {
-    CASTIEL_TRY(
-        declare_partition(connection, channel, partition_queue(queue.name, p), queue.name,
-                          {{"x-match", "all"}, {kPartition, std::to_string(p)}, {kOwn, kNobodysOwn}}));
+    CASTIEL_TRY(declare_partition(connection, channel, partition_queue(queue.name, p), queue.name,
+                                  {{"x-match", "all"}, {kPartition, std::to_string(p)}}));
   }
   // Last: what is published before finds no half of the queues.
   for (const auto& pattern : queue.patterns)
@@ -101,18 +95,11 @@ Result<> declare_topology(Connection& connection, int channel, const QueueSpec& 
   return {};
 }
 
-Result<> declare_own_queue(Connection& connection, int channel, std::string_view queue,
-                           const TenantId& tenant) {
-  return declare_partition(connection, channel, own_queue(queue, tenant), queue,
-                           {{"x-match", "all"}, {kOwn, tenant.str()}});
-}
-
-WireMessage to_wire(const storage::OutboxMessage& m, int partitions, bool own) {
+WireMessage to_wire(const storage::OutboxMessage& m, int partitions) {
   WireMessage wire{m.message.id, m.message.type, m.message.correlation.str(), {}, {}};
   wire.headers = {{kTenant, m.tenant.str()},
                   {kLane, std::int64_t{m.message.partition}},
                   {kPartition, std::to_string(partition_of(m.tenant, m.message.partition, partitions))},
-                  {kOwn, own ? m.tenant.str() : kNobodysOwn},
                   {kRecords, std::int64_t{m.message.records}},
                   {kWrittenAt, m.written_at.micros},
                   {kRow, m.row}};

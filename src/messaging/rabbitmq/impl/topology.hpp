@@ -32,18 +32,14 @@ std::string partition_queue(std::string_view queue, int partition);
 std::string retry_queue(std::string_view queue);
 std::string dead_queue(std::string_view queue);
 std::string queue_exchange(std::string_view queue);
-std::string own_queue(std::string_view queue, const TenantId& tenant);
 // Of one lane always the same.
 int partition_of(const TenantId& tenant, int lane, int partitions);
 
 // Everything of one logical queue. Repeating it changes nothing; other arguments than before are refused.
 Result<> declare_topology(Connection& connection, int channel, const QueueSpec& queue, int partitions);
-// A queue for one tenant alone, for messages published with its header `castiel-own`.
-Result<> declare_own_queue(Connection& connection, int channel, std::string_view queue,
-                           const TenantId& tenant);
 
 // The headers a message travels with.
-WireMessage to_wire(const storage::OutboxMessage& message, int partitions, bool own);
+WireMessage to_wire(const storage::OutboxMessage& message, int partitions);
 // Error foreign_message: it was not published by us.
 Result<Delivery> to_delivery(WireMessage message, std::string_view queue);
 // How often the server took it back from a consumer.
