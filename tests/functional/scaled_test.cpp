@@ -105,6 +105,7 @@ TEST_F(Scaled, two_processes_of_each_role_killed_in_turn_end_as_one_undisturbed_
   EXPECT_EQ(number(alone.last(), "records.read"), crm.records + mixed.records());
 
   start("front", "api,sync");
+  wait_until_ready("front");  // it makes the queues
   for (const std::string role : {"processing", "linking", "intelligence"}) {
     for (const std::string n : {"1", "2"}) start(role + n, role);
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
+
 #include "base/digest.hpp"
 
 namespace castiel::messaging::rabbitmq {
@@ -77,6 +79,10 @@ int partition_of(const TenantId& tenant, int lane, int partitions) {
 }
 
 Result<> declare_topology(Connection& connection, int channel, const QueueSpec& queue, int partitions) {
+  // RabbitMQ 3.10 breaks a quorum queue for good (541) when two connections make it at the same moment. All
+  // of one process take turns; that several processes do not is for those who start them the first time.
+  static std::mutex turn;
+  const std::lock_guard lock(turn);
   CASTIEL_TRY(connection.declare_exchange(channel, kExchange, "topic"));
   CASTIEL_TRY(connection.declare_exchange(channel, kDeadExchange, "direct"));
   const auto exchange = queue_exchange(queue.name);
