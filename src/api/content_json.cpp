@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <tuple>
 
 #include "base/utf8.hpp"
 #include "linking/content.hpp"
@@ -262,7 +263,7 @@ Result<json::value> link_target(const storage::Reader& reader, const storage::Li
 
 namespace {
 
-// The contact with the person's address, of the shard's own source if several sources have one.
+// The contact with the person's address; of several sources' the shard's own, else of the first by name.
 Result<> add_contact_id(const storage::Reader& reader, const model::Shard& shard, json::value& person,
                         std::map<std::string, json::value>& known) {
   auto* object = person.if_object();
@@ -274,8 +275,11 @@ Result<> add_contact_id(const storage::Reader& reader, const model::Shard& shard
   auto [it, fresh] = known.try_emplace(email, nullptr);
   if (fresh && !email.empty()) {
     CASTIEL_ASSIGN(const auto aliases, reader.aliases("contact:email", email));
-    const auto own = std::ranges::find(aliases, shard.key.integration, &storage::Alias::integration);
-    if (!aliases.empty()) it->second = (own == aliases.end() ? aliases.front() : *own).shard.str();
+    const auto best = std::ranges::min_element(aliases, {}, [&](const storage::Alias& a) {
+      return std::tuple(a.integration != shard.key.integration, std::string_view(a.integration),
+                        a.shard.view());
+    });
+    if (best != aliases.end()) it->second = best->shard.str();
   }
   (*object)["contactId"] = it->second;
   return {};

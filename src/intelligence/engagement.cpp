@@ -147,7 +147,9 @@ class Viewer {
       view_.departures.push_back({contact.name, contact.role, is_champion(contact.role), {}});
       it = view_.departures.end() - 1;
     }
-    if (it->evidence.size() < kMaxEvidence) it->evidence.push_back(std::move(evidence));
+    // Of one source two sentences: more leave no place for what confirms them.
+    const auto said = std::ranges::count(it->evidence, evidence.shard, &Evidence::shard);
+    if (said < 2 && it->evidence.size() < kMaxEvidence) it->evidence.push_back(std::move(evidence));
   }
 
   // What somebody wrote himself says that he leaves; of others it has to name him.
