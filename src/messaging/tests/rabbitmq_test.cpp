@@ -402,8 +402,7 @@ TEST_F(RabbitmqTest, what_the_server_gave_up_on_is_handed_out_as_tried_too_often
     storage::OutboxMessage message;
     message.tenant = acme;
     message.message = {"m2", type, flow, 3, 1, "{}"};
-    ASSERT_TRUE(
-        connection->publish(1, rabbitmq::kDeadExchange, queue, rabbitmq::to_wire(message, 2), "{}"));
+    ASSERT_TRUE(connection->publish(1, rabbitmq::kDeadExchange, queue, rabbitmq::to_wire(message, 2), "{}"));
   }
   const auto given_up = receive();
   ASSERT_EQ(given_up.size(), 1u);
