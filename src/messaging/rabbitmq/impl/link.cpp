@@ -194,9 +194,12 @@ Result<> Link::share() {
     ++partitions;
     if (channels_[static_cast<std::size_t>(channel)].active) active.push_back(channel);
   }
-  if (active.size() < 2) return {};
   // Of a partition's consumers the server counts only the active one, of this queue all.
   CASTIEL_ASSIGN(const auto count, connection_->count(kQuestions, retry_queue(options_.spec.name)));
+  // The server does not always tell consumers that their queue went away.
+  if (count.consumers == 0)
+    return transient("queue_gone", "the broker knows of no consumer of this queue any more");
+  if (active.size() < 2) return {};
   const auto processes = std::max<std::int64_t>(1, count.consumers);
   const auto fair = (partitions + processes - 1) / processes;
   if (static_cast<std::int64_t>(active.size()) <= fair) return {};

@@ -25,9 +25,7 @@ Table quorum(std::string_view queue) {
   return {{"x-queue-type", "quorum"},
           {"x-delivery-limit", std::int64_t{kServerDeliveryLimit}},
           {"x-dead-letter-exchange", kDeadExchange},
-          {"x-dead-letter-routing-key", std::string(queue)},
-          {"x-dead-letter-strategy", "at-least-once"},
-          {"x-overflow", "reject-publish"}};
+          {"x-dead-letter-routing-key", std::string(queue)}};
 }
 
 Result<> declare_partition(Connection& connection, int channel, const std::string& name,
