@@ -400,7 +400,8 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
                                options.log},
       std::move(consumer), handler));
   CASTIEL_TRY(consumers.back()->declare());
-  if (run) workers->add(*consumers.back(), static_cast<int>(threads));
+  using Kind = messaging::WorkerPool::Kind;
+  if (run) workers->add(*consumers.back(), static_cast<int>(threads), source ? Kind::stores : Kind::derives);
   return {};
 }
 

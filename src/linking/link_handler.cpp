@@ -503,10 +503,18 @@ Result<std::unique_ptr<messaging::Plan>> LinkHandler::prepare(const storage::Rea
       return transient("not_yet", "the full-text index is behind");
   }
 
-  CASTIEL_ASSIGN(auto directory, directories_.open(reader));
-  // As long as all content was linked with this directory, no record of it says anything new.
-  CASTIEL_ASSIGN(const bool stale, reader.any_footprint_besides({std::string(footprint::kLinkedWith),
-                                                                 std::to_string(directory->version())}));
+  // As long as all content was linked with this directory, no record of it says anything new. The directory
+  // is large, so it is read only where something is to be linked: never while a CRM alone is imported.
+  CASTIEL_ASSIGN(const auto version, reader.directory_version());
+  CASTIEL_ASSIGN(const bool stale, reader.any_footprint_besides(
+                                       {std::string(footprint::kLinkedWith), std::to_string(version)}));
+  const bool content = std::ranges::any_of(batch, [](const Incoming& in) {
+    return is_processed(in.event.type) || in.event.type == event::kEntityLinked;
+  });
+  std::shared_ptr<const Directory> directory;
+  if (content || (stale && newest)) {
+    CASTIEL_ASSIGN(directory, directories_.open(reader));
+  }
   auto plan = std::make_unique<LinkPlan>(std::move(directory), *ids_);
   Relink relink(reader, *plan);
   for (const Incoming& in : batch) {

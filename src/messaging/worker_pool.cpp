@@ -7,20 +7,40 @@ namespace castiel::messaging {
 namespace {
 constexpr auto kIdleWait = std::chrono::seconds(5);  // a receiver looks up this often without being woken
 constexpr auto kPauseAfterError = std::chrono::seconds(1);  // so that a broken store is not hammered
+constexpr auto kBusy =
+    std::chrono::milliseconds(100);  // a storing stage that handled nothing for so long is idle
+constexpr int kRest = 3;             // a deriving stage gets a quarter of its time meanwhile
+constexpr Duration kLongestRest = std::chrono::milliseconds(300);
+constexpr auto kLookUp = std::chrono::milliseconds(10);
 }  // namespace
 
 void WorkerPool::start() {
   running_ = true;
-  for (const auto& [consumer, threads] : entries_) {
-    for (int i = 0; i < threads; ++i) {
-      threads_.emplace_back([this, c = consumer] { work(*c); });
+  stored_at_ = (clock_->monotonic() - kBusy).count();
+  for (const auto& entry : entries_) {
+    for (int i = 0; i < entry.threads; ++i) {
+      threads_.emplace_back([this, &entry] { work(*entry.consumer, entry.kind); });
     }
   }
 }
 
-void WorkerPool::work(Consumer& consumer) {
+// A deriving stage worked this long (or waited for messages: then there is no backlog, and a short rest does
+// not make one); others may be in need of the processor and the store's one writer.
+void WorkerPool::rest(Duration worked) {
+  const Duration start = clock_->monotonic();
+  const Duration longest = std::min(kRest * worked, kLongestRest);
+  const auto over = [&] {
+    const Duration now = clock_->monotonic();
+    return !running_ || now - start >= longest || now - Duration(stored_at_) >= kBusy;
+  };
+  std::unique_lock lock(mutex_);
+  while (!over()) stopped_.wait_for(lock, kLookUp);
+}
+
+void WorkerPool::work(Consumer& consumer, Kind kind) {
   while (running_) {
     Result<bool> stepped;
+    const Duration start = clock_->monotonic();
     try {
       stepped = consumer.step(Deadline::after(*clock_, kIdleWait));
     } catch (const std::exception& e) {
@@ -30,8 +50,16 @@ void WorkerPool::work(Consumer& consumer) {
     if (stepped) {
       // A queue with nothing in it says nothing about the others.
       if (*stepped) {
-        std::lock_guard lock(mutex_);
-        failures_ = 0;
+        {
+          std::lock_guard lock(mutex_);
+          failures_ = 0;
+        }
+        const Duration now = clock_->monotonic();
+        if (kind == Kind::stores) {
+          stored_at_ = now.count();
+        } else {
+          rest(now - start);
+        }
       }
       continue;
     }

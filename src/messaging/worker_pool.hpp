@@ -1,5 +1,8 @@
 #pragma once
 // The threads that step consumers. Owned by the composition root; start() and stop() from one thread.
+// Stages that only derive something from what is stored (search, links, scores) give way to those that store:
+// while the latter are busy, a thread of the former rests three times as long as it worked. So what was sent
+// is safe sooner, and a long import of one tenant still cannot starve the others' links and scores.
 
 #include <atomic>
 #include <condition_variable>
@@ -18,7 +21,10 @@ class WorkerPool {
       : broker_(&broker), clock_(&clock), log_(std::move(log)) {}
   ~WorkerPool() { stop(); }
 
-  void add(Consumer& consumer, int threads) { entries_.push_back({&consumer, threads}); }
+  enum class Kind { stores, derives };
+  void add(Consumer& consumer, int threads, Kind kind = Kind::stores) {
+    entries_.push_back({&consumer, threads, kind});
+  }
   void start();
   // Lets every step that is running finish, takes no new one, and returns when all threads ended. What is
   // still in the queues stays there for the next start.
@@ -34,8 +40,10 @@ class WorkerPool {
   struct Entry {
     Consumer* consumer;
     int threads;
+    Kind kind;
   };
-  void work(Consumer& consumer);
+  void work(Consumer& consumer, Kind kind);
+  void rest(Duration worked);
 
   Broker* broker_;
   const Clock* clock_;
@@ -43,6 +51,8 @@ class WorkerPool {
   std::vector<Entry> entries_;
   std::vector<std::jthread> threads_;
   std::atomic<bool> running_ = false;
+  std::atomic<std::int64_t>
+      stored_at_;  // monotonic, in microseconds: when a storing stage last handled something
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
   int failures_ = 0;  // in a row, of all threads
