@@ -239,22 +239,35 @@ class Parser {
     }
   }
 
-  void put(std::string name, JsonKind kind, std::string text) {
-    const auto [known, is_new] = index_.try_emplace(name, fields_.size());
-    if (!is_new) {
-      fields_[known->second].kind = kind;
-      fields_[known->second].text = std::move(text);
-    } else if (fields_.size() < kMaxJsonFields) {
-      fields_.push_back({std::move(name), kind, std::move(text)});
-    } else {
-      index_.erase(known);
+  // Most records have few members, which are found sooner by looking at each than by an index.
+  static constexpr std::size_t kScanned = 32;
+
+  JsonField* find(const std::string& name) {
+    if (fields_.size() <= kScanned) {
+      const auto it = std::ranges::find(fields_, name, &JsonField::name);
+      return it == fields_.end() ? nullptr : &*it;
     }
+    const auto it = index_.find(name);
+    return it == index_.end() ? nullptr : &fields_[it->second];
+  }
+
+  void put(std::string name, JsonKind kind, std::string text) {
+    if (JsonField* known = find(name); known != nullptr) {
+      known->kind = kind;
+      known->text = std::move(text);
+      return;
+    }
+    if (fields_.size() == kMaxJsonFields) return;
+    fields_.push_back({std::move(name), kind, std::move(text)});
+    if (fields_.size() <= kScanned) return;
+    for (std::size_t i = index_.empty() ? 0 : fields_.size() - 1; i < fields_.size(); ++i)
+      index_.emplace(fields_[i].name, i);
   }
 
   std::string_view text_;
   std::size_t at_ = 0;
   std::vector<JsonField> fields_;
-  std::unordered_map<std::string, std::size_t> index_;
+  std::unordered_map<std::string, std::size_t> index_;  // once there are more than kScanned
 };
 
 // The members in which APIs put the records of an answer.

@@ -105,7 +105,7 @@ std::string_view trim(std::string_view text) {
 bool is_missing(std::string_view text) {
   text = trim(text);
   if (text.empty()) return true;
-  if (text.size() > 9) return false;
+  if (text.size() > 9 || std::string_view("-—–nN#(\\").find(text.front()) == text.npos) return false;
   static constexpr std::array<std::string_view, 16> kWords{
       "-",    "--",      "—",   "null", "n/a",    "#n/a",     "na",  "nan",
       "none", "(blank)", "\\n", "nil",  "(none)", "--none--", "---", "–"};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "base/digest.hpp"
 #include "content/jsonl.hpp"
@@ -18,10 +19,13 @@ namespace {
 
 constexpr int kMaxReferences = 50;  // of one field of one record
 
+constexpr std::size_t kNoSlot = ~std::size_t{0};
+
 // A column and what is to become of it.
 struct Column {
   std::string name;
   const model::Field* field = nullptr;  // nullptr: custom
+  std::size_t slot = kNoSlot;           // of the field
 };
 
 struct Cell {
@@ -29,10 +33,46 @@ struct Cell {
   bool is_json_null = false;
 };
 
-// One value ready to be written: its name and its JSON text.
-struct Output {
-  std::string_view name;
-  std::string json;
+// What a record has for one of its canonical fields.
+struct Value {
+  std::string_view text;  // as the source wrote it; empty for what only follows from other fields
+  std::string json;       // ready to be written; empty: nothing
+  bool given = false;     // by a column
+};
+
+// The values of one record by field.
+class Values {
+ public:
+  Values(const std::vector<std::string_view>& slots) : slots_(&slots), values_(slots.size()) {}
+  Value& at(std::size_t slot) { return values_[slot]; }
+  std::string_view text(std::string_view field) const {
+    const Value* value = find(field);
+    return value == nullptr ? std::string_view() : value->text;
+  }
+  std::string_view json(std::string_view field) const {
+    const Value* value = find(field);
+    return value == nullptr ? std::string_view() : std::string_view(value->json);
+  }
+  // A JSON string's characters; only for fields whose characters need no escape.
+  std::string_view unquoted(std::string_view field) const {
+    const auto text = json(field);
+    return text.size() >= 2 ? text.substr(1, text.size() - 2) : std::string_view();
+  }
+  bool has(std::string_view field) const { return !json(field).empty(); }
+  void put(std::string_view field, std::string json) {
+    values_[static_cast<std::size_t>(std::ranges::lower_bound(*slots_, field) - slots_->begin())].json =
+        std::move(json);
+  }
+  std::span<const Value> all() const { return values_; }
+
+ private:
+  const Value* find(std::string_view field) const {
+    const auto it = std::ranges::lower_bound(*slots_, field);
+    return it == slots_->end() || *it != field ? nullptr
+                                               : &values_[static_cast<std::size_t>(it - slots_->begin())];
+  }
+  const std::vector<std::string_view>* slots_;
+  std::vector<Value> values_;
 };
 
 std::string quoted(std::string_view text) {
@@ -146,6 +186,13 @@ struct Mapper::Impl {
   PageHeader header;
   const model::Entity* entity = nullptr;
   std::vector<Column> columns;
+  std::vector<std::size_t> columns_by_name;
+  // The canonical fields a record of this page may have, in the order in which they are written.
+  std::vector<std::string_view> slots;
+  std::size_t slot_of(std::string_view field) const {
+    const auto it = std::ranges::lower_bound(slots, field);
+    return it == slots.end() || *it != field ? kNoSlot : static_cast<std::size_t>(it - slots.begin());
+  }
   std::map<std::string, std::size_t, std::less<>> column_index;  // JSON records look their members up
   content::DateRules dates;
 
@@ -160,6 +207,8 @@ struct Mapper::Impl {
   Result<std::optional<std::string>> convert(const model::Field& field, std::string_view text,
                                              std::string& currency) const;
   void add_reference(MappedRecord& record, const model::Field& field, std::string_view text) const;
+  void write(MappedRecord& record, const Values& values, const Row& row,
+             const std::vector<bool>& custom) const;
 };
 
 Mapper::Mapper(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -177,8 +226,19 @@ Result<Mapper> Mapper::create(PageHeader header) {
   for (const auto& c : header.mapping.columns) {
     const auto* field = c.field.empty() ? nullptr : model::find_field(*impl->entity, c.field);
     impl->column_index.emplace(c.column, impl->columns.size());
+    impl->columns_by_name.push_back(impl->columns.size());
     impl->columns.push_back({c.column, field});
+    if (field != nullptr) impl->slots.push_back(field->name);
   }
+  for (const std::string_view derived : {"createdDate", "currency", "domain", "name", "status"})
+    impl->slots.push_back(derived);
+  std::ranges::sort(impl->slots);
+  impl->slots.erase(std::ranges::unique(impl->slots).begin(), impl->slots.end());
+  for (auto& column : impl->columns) {
+    if (column.field != nullptr) column.slot = impl->slot_of(column.field->name);
+  }
+  std::ranges::sort(impl->columns_by_name, {},
+                    [&](std::size_t i) { return std::string_view(impl->columns[i].name); });
   impl->dates.order = header.mapping.dates;
   CASTIEL_ASSIGN(impl->dates.zone, content::TimeZone::find(
                                        header.mapping.time_zone.empty() ? "UTC" : header.mapping.time_zone));
@@ -325,6 +385,105 @@ void join_relations(std::vector<RelationSeed>& relations) {
 
 }  // namespace
 
+namespace {
+
+// What the source leaves unsaid but its other fields say.
+void derive(Values& values, std::string_view type, const std::string& external_id) {
+  if (type == model::type::kOpportunity) {
+    if (!values.has("status")) {
+      std::string_view status = model::status_of_stage(values.text("stage"));
+      const bool won = values.json("isWon") == "true";
+      if (won || values.json("isClosed") == "true") status = won ? "won" : "lost";
+      values.put("status", quoted(status));
+    }
+    if (!values.has("createdDate")) {
+      if (const auto created = values.json("createdAt"); created.size() > 11)
+        values.put("createdDate", quoted(created.substr(1, 10)));
+    }
+    if (!values.has("name")) {
+      const auto product = values.text("productName"), account = values.text("accountName");
+      const std::string name = product.empty() && account.empty() ? external_id
+                               : product.empty()                  ? std::string(account)
+                               : account.empty()                  ? std::string(product)
+                                                                  : fmt::format("{} – {}", account, product);
+      values.put("name", quoted(name));
+    }
+  }
+  if ((type == model::type::kContact || type == model::type::kUser) && !values.has("name")) {
+    const std::string name = fmt::format("{} {}", values.text("firstName"), values.text("lastName"));
+    if (const auto trimmed = content::trim(name); !trimmed.empty()) values.put("name", quoted(trimmed));
+  }
+  if (type == model::type::kAccount && !values.has("domain") && values.has("website")) {
+    if (const auto domain = content::domain_of(values.text("website")); !domain.empty())
+      values.put("domain", quoted(domain));
+  }
+}
+
+// Names under which other records refer to this one. Opportunities are referred to by id only.
+void add_aliases(MappedRecord& record, const Values& values, std::string_view type) {
+  if (type == model::type::kOpportunity || type == model::type::kContactRole) return;
+  std::string name(values.text("name"));
+  if (name.empty())
+    name =
+        std::string(content::trim(fmt::format("{} {}", values.text("firstName"), values.text("lastName"))));
+  if (auto name_alias = alias_key(type, name); !name_alias.empty())
+    record.aliases.emplace_back(fmt::format("{}:name", type), std::move(name_alias));
+  for (const std::string_view field : {"email", "domain"}) {
+    if (const auto text = values.unquoted(field); !text.empty())
+      record.aliases.emplace_back(fmt::format("{}:{}", type, field), std::string(text));
+  }
+}
+
+}  // namespace
+
+// The data's text, its fields and then its custom ones by name, and the digest of it without the time of its
+// modification: that is no part of the content. The deletion mark is.
+void Mapper::Impl::write(MappedRecord& record, const Values& values, const Row& row,
+                         const std::vector<bool>& custom) const {
+  std::string& out = record.data;
+  std::size_t total = 64;
+  for (const auto& cell : row.cells) total += cell.text.size() + 32;
+  out.reserve(total);
+  out = "{";
+  const auto name = [&](std::string_view text) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, text);
+    out += ':';
+  };
+  std::size_t modified_from = 0, modified_to = 0;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const auto& json_text = values.all()[i].json;
+    if (json_text.empty() || slots[i] == "id") continue;
+    name(slots[i]);
+    out += json_text;
+    if (slots[i] == "modifiedAt") {
+      modified_to = out.size();
+      modified_from = modified_to - json_text.size() - std::string_view("\"modifiedAt\":").size();
+    }
+  }
+  std::vector<std::pair<std::string_view, std::string_view>> others;
+  for (const std::size_t i : columns_by_name) {
+    if (custom[i]) others.emplace_back(columns[i].name, row.cells[i].text);
+  }
+  if (!row.extra.empty()) {
+    others.insert(others.end(), row.extra.begin(), row.extra.end());
+    std::ranges::sort(others, {}, [](const auto& other) { return other.first; });
+  }
+  if (!others.empty()) {
+    out += out.size() > 1 ? ",\"custom\":{" : "\"custom\":{";
+    for (const auto& [key, text] : others) {
+      name(key);
+      append_json_string(out, text);
+    }
+    out += '}';
+  }
+  out += '}';
+  std::string identity;
+  identity.reserve(out.size());
+  identity.append(out, 0, modified_from).append(out, modified_to);
+  record.content_hash = stable_hash(identity);
+}
+
 Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) const {
   const auto& impl = *impl_;
   CASTIEL_ASSIGN(const auto row, impl.split(source));
@@ -333,144 +492,55 @@ Result<MappedRecord> Mapper::map(std::string_view key, std::string_view source) 
   if (record.external_id.empty()) return permanent("missing_id", "the record has no identifier");
   const std::string_view type = impl.entity->type;
 
-  std::vector<Output> fields;
-  std::vector<Output> custom;
-  fields.reserve(impl.columns.size() + 4);
+  Values values(impl.slots);
+  std::vector<bool> custom(impl.columns.size());
   std::string currency;
-  std::map<std::string_view, std::string_view>
-      texts;  // canonical fields' source text, for what follows from them
   bool has_money = false;
   for (std::size_t i = 0; i < impl.columns.size(); ++i) {
-    const auto& [name, field] = impl.columns[i];
+    const auto& [name, field, slot] = impl.columns[i];
     const std::string_view text = content::trim(row.cells[i].text);
     if (row.cells[i].is_json_null || content::is_missing(text)) continue;
-    if (field == nullptr) {
-      custom.push_back({name, quoted(row.cells[i].text)});
+    if (field == nullptr ||
+        values.at(slot).given) {  // of two columns for one field the first with a value counts
+      custom[i] = true;
       continue;
     }
-    if (texts.contains(field->name)) {  // two columns for one field: the first with a value counts
-      custom.push_back({name, quoted(row.cells[i].text)});
-      continue;
-    }
-    auto value = impl.convert(*field, text, currency);
-    if (!value) {
+    auto json_text = impl.convert(*field, text, currency);
+    if (!json_text) {
       record.problems.push_back(
-          {name, value.error().code,
-           fmt::format("{} {}: column '{}': {}", type, record.external_id, name, value.error().message)});
-      custom.push_back({name, quoted(row.cells[i].text)});
+          {name, json_text.error().code,
+           fmt::format("{} {}: column '{}': {}", type, record.external_id, name, json_text.error().message)});
+      custom[i] = true;
       continue;
     }
-    texts.emplace(field->name, text);
+    auto& value = values.at(slot);
+    value.text = text;
+    value.given = true;
     has_money = has_money || field->kind == FieldKind::money;
     if (field->kind == FieldKind::reference || field->kind == FieldKind::name_reference)
       impl.add_reference(record, *field, text);
-    if (*value && field->name != "id") fields.push_back({field->name, std::move(**value)});
+    if (*json_text) value.json = std::move(**json_text);
   }
-  for (const auto& [name, text] : row.extra) custom.push_back({name, quoted(text)});
   join_relations(record.relations);
 
-  const auto text_of = [&](std::string_view name) {
-    const auto it = texts.find(name);
-    return it == texts.end() ? std::string_view() : it->second;
-  };
-  const auto has = [&](std::string_view name) {
-    return std::ranges::find(fields, name, &Output::name) != fields.end();
-  };
-  const auto json_of = [&](std::string_view name) -> std::string_view {
-    const auto it = std::ranges::find(fields, name, &Output::name);
-    return it == fields.end() ? std::string_view() : std::string_view(it->json);
-  };
-
-  // What the source leaves unsaid but its other fields say.
   if (has_money) {
     if (currency.empty()) currency = impl.header.mapping.default_currency;
-    fields.push_back({"currency", quoted(currency.empty() ? "unknown" : currency)});
+    values.put("currency", quoted(currency.empty() ? "unknown" : currency));
   } else if (!currency.empty()) {
-    fields.push_back({"currency", quoted(currency)});
+    values.put("currency", quoted(currency));
   }
-  if (type == model::type::kOpportunity) {
-    if (!has("status")) {
-      std::string_view status = model::status_of_stage(text_of("stage"));
-      if (json_of("isClosed") == "true" || json_of("isWon") == "true")
-        status = json_of("isWon") == "true" ? "won" : "lost";
-      fields.push_back({"status", quoted(status)});
-    }
-    if (!has("createdDate")) {
-      if (const auto created = json_of("createdAt"); created.size() > 11)
-        fields.push_back({"createdDate", quoted(created.substr(1, 10))});
-    }
-    if (!has("name")) {
-      const auto product = text_of("productName"), account = text_of("accountName");
-      std::string name = product.empty() && account.empty() ? record.external_id
-                         : product.empty()                  ? std::string(account)
-                         : account.empty()                  ? std::string(product)
-                                                            : fmt::format("{} – {}", account, product);
-      fields.push_back({"name", quoted(name)});
-    }
-  }
-  if ((type == model::type::kContact || type == model::type::kUser) && !has("name")) {
-    const std::string name =
-        std::string(content::trim(fmt::format("{} {}", text_of("firstName"), text_of("lastName"))));
-    if (!name.empty()) fields.push_back({"name", quoted(name)});
-  }
-  if (type == model::type::kAccount && !has("domain") && has("website")) {
-    if (auto domain = content::domain_of(text_of("website")); !domain.empty())
-      fields.push_back({"domain", quoted(domain)});
-  }
-
-  const auto unquoted = [](std::string_view json_text) {
-    return json_text.size() >= 2 ? json_text.substr(1, json_text.size() - 2) : std::string_view();
-  };
-  if (const auto modified = json_of("modifiedAt"); !modified.empty()) {
-    CASTIEL_ASSIGN(record.source_version, parse_timestamp(unquoted(modified)));
+  derive(values, type, record.external_id);
+  if (values.has("modifiedAt")) {
+    CASTIEL_ASSIGN(record.source_version, parse_timestamp(values.unquoted("modifiedAt")));
     record.dated = true;
   } else {
     record.source_version = impl.header.observed_at;
   }
-  if (const auto created = json_of("createdAt"); !created.empty())
-    record.created_at = parse_timestamp(unquoted(created)).value_or(Timestamp{});
-  record.deleted = json_of("isDeleted") == "true";
-
-  // Names under which other records refer to this one. Opportunities are referred to by id only.
-  if (type != model::type::kOpportunity && type != model::type::kContactRole) {
-    std::string name(text_of("name"));
-    if (name.empty())
-      name = std::string(content::trim(fmt::format("{} {}", text_of("firstName"), text_of("lastName"))));
-    if (auto name_alias = alias_key(type, name); !name_alias.empty())
-      record.aliases.emplace_back(fmt::format("{}:name", type), std::move(name_alias));
-    if (const auto email = json_of("email"); !email.empty())
-      record.aliases.emplace_back(fmt::format("{}:email", type), std::string(unquoted(email)));
-    if (const auto domain = json_of("domain"); !domain.empty())
-      record.aliases.emplace_back(fmt::format("{}:domain", type), std::string(unquoted(domain)));
-  }
-
-  std::ranges::sort(fields, {}, &Output::name);
-  std::ranges::sort(custom, {}, &Output::name);
-  std::string& out = record.data;
-  out.reserve(source.size() * 2 + 64);
-  out = "{";
-  const auto write = [&](const std::vector<Output>& list) {
-    for (const auto& [name, value] : list) {
-      if (out.back() != '{') out += ',';
-      append_json_string(out, name);
-      out += ':';
-      out += value;
-    }
-  };
-  write(fields);
-  if (!custom.empty()) {
-    out += out.size() > 1 ? ",\"custom\":{" : "\"custom\":{";
-    write(custom);
-    out += '}';
-  }
-  out += '}';
-  // The deletion mark is part of the content; the modification time is not.
-  std::string identity = out;
-  if (const auto modified = json_of("modifiedAt"); !modified.empty()) {
-    const std::string part = fmt::format("\"modifiedAt\":{}", modified);
-    if (const auto at = identity.find(part); at != std::string::npos) identity.erase(at, part.size());
-  }
-  record.content_hash = stable_hash(identity);
+  if (values.has("createdAt"))
+    record.created_at = parse_timestamp(values.unquoted("createdAt")).value_or(Timestamp{});
+  record.deleted = values.json("isDeleted") == "true";
+  add_aliases(record, values, type);
+  impl.write(record, values, row, custom);
   return record;
 }
 
