@@ -18,6 +18,7 @@ using messaging::lane_of;
 
 namespace {
 
+constexpr std::size_t kLatestRuns = 1000;   // among which an unfinished one is looked for
 constexpr int kPagesAtOnce = 5;             // pages published with one commit
 constexpr std::int64_t kMostPending = 400;  // pages of the flow not yet mapped before reading pauses
 constexpr std::int64_t kFewPending = 200;   // and when it goes on
@@ -73,28 +74,33 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     CASTIEL_ASSIGN(s.source_map,
                    connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
-  auto listing = connectors::list_files(*parts.files, s.options.paths);
-  if (listing.failed) return std::unexpected(*listing.failed);
-  if (listing.files.empty() && !listing.problems.empty()) {
-    const auto& p = listing.problems.front();
-    return permanent(p.code, p.message);
-  }
-  s.files = std::move(listing.files);
-
   const std::string key = paths_key(s.options);
-  bool resumed = false;
+  bool resumed = false, all_told = false;
   {
     CASTIEL_ASSIGN(const auto reader, parts.store->read(s.tenant));
-    CASTIEL_ASSIGN(const auto runs, reader->import_runs(50));
+    CASTIEL_ASSIGN(const auto runs, reader->import_runs(kLatestRuns));
     for (const auto& run : runs) {
+      if (run.status != "running") continue;
       const auto detail = parse_json(run.detail);
-      if (run.status != "running" || !detail || string_or(detail->get_object(), "pathsKey") != key) continue;
+      if (!detail || string_or(detail->get_object(), "pathsKey") != key) continue;
       s.run = run;
       s.detail = detail->get_object();
       s.announced = bool_or(s.detail, "announced", false);
       resumed = true;
+      CASTIEL_ASSIGN(all_told, s.all_told(*reader));
       break;
     }
+  }
+  // Of a run whose files were all read, nobody needs them any more: they may be gone.
+  connectors::Listing listing;
+  if (!all_told) {
+    listing = connectors::list_files(*parts.files, s.options.paths);
+    if (listing.failed) return std::unexpected(*listing.failed);
+    if (listing.files.empty() && !listing.problems.empty()) {
+      const auto& p = listing.problems.front();
+      return permanent(p.code, p.message);
+    }
+    s.files = std::move(listing.files);
   }
   if (!resumed) {
     s.run.correlation = messaging::make_correlation("import", parts.clock->now(), *parts.ids);
@@ -113,10 +119,15 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     s.detail["pageRecords"] = s.options.page_records;
     s.detail["pageBytes"] = s.options.page_bytes;
   }
-  std::int64_t total = 0;
-  for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
-  s.detail["filesTotal"] = static_cast<std::int64_t>(s.files.size());
-  s.detail["bytesTotal"] = total;
+  if (!all_told) {
+    std::int64_t total = 0;
+    for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
+    // Of those that were read before a restart some may be gone.
+    s.detail["filesTotal"] =
+        std::max(static_cast<std::int64_t>(s.files.size()), int_or(s.detail, "filesTotal", 0));
+    s.detail["bytesTotal"] = std::max(total, int_or(s.detail, "bytesTotal", 0));
+  }
+  if (!resumed) s.detail["filesUnlisted"] = static_cast<std::int64_t>(listing.problems.size());
   CASTIEL_ASSIGN(auto tx, s.begin());
   CASTIEL_TRY(s.save_run(*tx));
   if (!resumed) {
@@ -160,6 +171,17 @@ Result<> ImportJob::State::open_next() {
     CASTIEL_TRY(open_content(file, sniffed));
   }
   return {};
+}
+
+Result<bool> ImportJob::State::all_told(const storage::Reader& snapshot) const {
+  CASTIEL_ASSIGN(const auto ledger, snapshot.ledger(run.correlation));
+  std::int64_t told = 0;
+  for (const auto& entry : ledger) {
+    if (entry.stage == kStage && entry.counter.starts_with("files")) told += entry.value;
+  }
+  if (!detail.contains("filesUnlisted")) return false;  // recorded by an earlier version
+  const auto total = int_or(detail, "filesTotal", 0) + int_or(detail, "filesUnlisted", 0);
+  return total > 0 && told >= total;
 }
 
 // Opens the table, or records why not and goes on to the next file.
@@ -363,9 +385,8 @@ Result<> ImportJob::State::announce() {
   for (const auto& entry : ledger) {
     if (entry.stage == kStage && entry.counter == "read") records = entry.value;
   }
-  json::object data{{"importId", run.correlation.str()},
-                    {"files", static_cast<std::int64_t>(files.size())},
-                    {"records", records}};
+  json::object data{
+      {"importId", run.correlation.str()}, {"files", int_or(detail, "filesTotal", 0)}, {"records", records}};
   CASTIEL_ASSIGN(
       [[maybe_unused]] const auto id,
       parts.publisher->publish(*tx, kStage, {run.correlation, {}},

@@ -12,7 +12,8 @@ namespace castiel::sync {
 namespace {
 constexpr auto kIdlePoll = std::chrono::milliseconds(50);  // between looks whether the flow is idle
 constexpr auto kPauseAfterError =
-    std::chrono::seconds(2);  // transient errors are tried again for as long as the server runs
+    std::chrono::seconds(2);               // transient errors are tried again for as long as the server runs
+constexpr std::size_t kLatestRuns = 1000;  // among which unfinished ones are taken up: a long one is old
 }  // namespace
 
 struct ImportService::Impl {
@@ -182,7 +183,7 @@ std::optional<ImportOptions> options_of(const storage::ImportRun& run) {
 
 Result<> ImportService::resume(const TenantId& tenant) {
   CASTIEL_ASSIGN(const auto reader, impl_->parts.store->read(tenant));
-  CASTIEL_ASSIGN(const auto runs, reader->import_runs(50));
+  CASTIEL_ASSIGN(const auto runs, reader->import_runs(kLatestRuns));
   for (const auto& run : runs) {
     if (run.status != "running") continue;
     auto options = options_of(run);

@@ -224,6 +224,36 @@ TEST(Serve, resumes_by_itself_the_import_that_a_stop_or_a_kill_cut_short) {
   }
 }
 
+// All was read and published before the kill, but not handled yet: the records are Castiel's now.
+TEST(Serve, an_import_whose_files_are_gone_after_they_were_read_is_finished_by_the_next_start) {
+  TempFolder folder;
+  const auto counts = write_crm(folder, 12, {.opportunities = 3000});
+  const Path data = folder.path() / "data", files = folder.path() / "crm";
+  std::string id;
+  {
+    Server server(data);
+    const auto started =
+        http(data / "castiel.sock", "/api/v1/imports?tenant=acme",
+             {.method = "POST", .body = json::serialize(json::object{{"paths", {files.string()}}})});
+    ASSERT_EQ(started.status, 202) << started.body;
+    id = text(started.object(), "correlationId");
+    ASSERT_TRUE(eventually([&] {
+      const auto status = server.get("/api/v1/imports/" + id + "?tenant=acme").object();
+      return number(status, "files.read") == number(status, "files.total");
+    }));
+    server.process().signal(SIGKILL);
+    EXPECT_EQ(server.process().finish(kDrain).signal, SIGKILL);
+  }
+  std::filesystem::remove_all(files);
+  Server server(data);
+  ASSERT_TRUE(eventually([&] {
+    return text(server.get("/api/v1/imports/" + id + "?tenant=acme").object(), "status") == "done";
+  }));
+  const auto summary = server.get("/api/v1/imports/" + id + "/summary?tenant=acme").object();
+  EXPECT_EQ(number(summary, "records.read"), counts.records);
+  EXPECT_EQ(number(summary, "records.mapped") + number(summary, "records.deadLettered"), counts.records);
+}
+
 TEST(Serve, survives_what_is_no_http) {
   TempFolder folder;
   Server server(folder.path() / "data");

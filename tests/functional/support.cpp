@@ -38,8 +38,8 @@ Answer exchange(int socket, const sockaddr* address, socklen_t size, const std::
   if (::connect(socket, address, size) == 0) {
     const std::string request = fmt::format(
         "{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: "
-        "application/json\r\nContent-Length: {}\r\n\r\n{}",
-        ask.method, target, ask.host.empty() ? host : ask.host, ask.body.size(), ask.body);
+        "application/json\r\nContent-Length: {}\r\n{}\r\n{}",
+        ask.method, target, ask.host.empty() ? host : ask.host, ask.body.size(), ask.headers, ask.body);
     std::string all;
     if (::send(socket, request.data(), request.size(), MSG_NOSIGNAL) ==
         static_cast<ssize_t>(request.size())) {

@@ -99,6 +99,7 @@ struct Ask {
   std::string method = "GET";
   std::string host = {};  // header; default the address
   std::string body = {};
+  std::string headers = {};  // further ones, each with its line end
 };
 Answer http(std::uint16_t port, const std::string& target, const Ask& ask = {});
 Answer http(const Path& socket, const std::string& target, const Ask& ask = {});

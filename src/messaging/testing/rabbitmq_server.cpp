@@ -211,10 +211,10 @@ Result<> RabbitmqServer::restart() {
 }
 
 void RabbitmqServer::pause() {
-  ::kill(server_, SIGSTOP);
+  if (server_ > 0) ::kill(server_, SIGSTOP);
 }
 void RabbitmqServer::go_on() {
-  ::kill(server_, SIGCONT);
+  if (server_ > 0) ::kill(server_, SIGCONT);
 }
 
 Result<std::string> RabbitmqServer::ctl(const std::string& arguments) {

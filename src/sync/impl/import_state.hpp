@@ -54,6 +54,8 @@ struct ImportJob::State {
   Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page);
   Result<> bury_lost(storage::Transaction& tx, const connectors::Problem& p);
   Result<> announce();
+  // Whether every file was read, skipped or told to be unreadable.
+  Result<bool> all_told(const storage::Reader& snapshot) const;
   Result<std::int64_t> pending(const storage::Reader& snapshot) const;  // pages published and not yet handled
 
   // content_pages.cpp
