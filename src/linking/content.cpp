@@ -86,7 +86,7 @@ void read_communication(Content& content, const json::object& data) {
 }
 
 void read_document(Content& content, const json::object& data) {
-  content.at = time_of(data, {"modifiedAt", "createdAt"}, content.at);
+  content.at = time_of(data, {"date", "modifiedAt", "createdAt"}, content.at);
   content.subject = string_or(data, "title");
   add_field(content, "title", content.subject, true);
   add_field(content, "extractedText", string_or(data, "extractedText"));
