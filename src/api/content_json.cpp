@@ -149,7 +149,7 @@ Shown show(const model::Shard& shard, const json::object& data) {
     shown.text = first_of(data, {"description", "location"});
     add_people(shown.people, data, {"organizer", "attendees"});
   } else if (t == type::kDocument) {
-    dated({"modifiedAt", "createdAt"});
+    dated({"date", "modifiedAt", "createdAt"});
     shown.title = string_or(data, "title");
     if (const auto* source = get_object(data, "source"); source != nullptr && shown.title.empty())
       shown.title = file_name(string_or(*source, "path"));

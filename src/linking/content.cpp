@@ -79,11 +79,14 @@ void read_communication(Content& content, const json::object& data) {
   }
   const auto mail_class = string_or(data, "class", "person");
   content.automatic = mail_class != "person" && mail_class != "calendar";
+  if (const auto answered = string_or(data, "parentMessageId");
+      !answered.empty() && (mail_class == "bounce" || mail_class == "auto_reply"))
+    content.parent = model::ShardKey{content.key.type, content.key.integration, answered};
   content.unwanted = std::ranges::find(kUnwanted, mail_class) != kUnwanted.end();
 }
 
 void read_document(Content& content, const json::object& data) {
-  content.at = time_of(data, {"modifiedAt", "createdAt"}, content.at);
+  content.at = time_of(data, {"date", "modifiedAt", "createdAt"}, content.at);
   content.subject = string_or(data, "title");
   add_field(content, "title", content.subject, true);
   add_field(content, "extractedText", string_or(data, "extractedText"));

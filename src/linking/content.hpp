@@ -38,9 +38,9 @@ struct Content {
   std::vector<std::string> addresses;     // of plus-addresses: "deals+006XX@…" as they stand
   std::string thread;                     // empty: none
   std::string channel;                    // name of a chat channel; empty for direct messages
-  std::optional<model::ShardKey> parent;  // the mail a document or entry came with
+  std::optional<model::ShardKey> parent;  // the mail a document or entry came with, or a machine answers
   bool automatic = false;                 // written by a machine
-  bool unwanted = false;                  // marketing, spam, bounces: linked by explicit references only
+  bool unwanted = false;  // marketing, spam, bounces: linked by explicit references and by `parent`
   bool cancelled = false;
 
   bool is_meeting() const;

@@ -15,32 +15,46 @@ constexpr int kDaysAfterClose = 1;
 constexpr std::size_t kMinTokenBytes = 6;
 constexpr std::size_t kMinShortNameBytes = 5;
 
-// What companies do or are: no name by itself. Keys, see content::name_key.
+// What companies do or are, and words that begin sentences: no name by itself. Keys, see content::name_key.
 constexpr auto kTradeWords = std::to_array<std::string_view>(
-    {"agency",      "airport",       "associates",   "automation",   "automotive",   "aviation",
-     "bakery",      "beverage",      "beverages",    "brauerei",     "brewery",      "brewing",
-     "brothers",    "bryggeri",      "bryggerier",   "business",     "cement",       "center",
-     "central",     "centre",        "chemical",     "chemicals",    "chemie",       "clinic",
-     "college",     "company",       "construction", "consult",      "consulting",   "council",
-     "creamery",    "dairy",         "digital",      "distribution", "electric",     "electronics",
-     "energetika",  "energia",       "energie",      "energy",       "engineering",  "enterprise",
-     "enterprises", "express",       "fabrik",       "factory",      "farms",        "finance",
-     "financial",   "first",         "foods",        "foundation",   "foundry",      "freight",
-     "gebruder",    "general",       "glass",        "global",       "group",        "gruppe",
-     "hafen",       "health",        "healthcare",   "holding",      "holdings",     "hospital",
-     "hotel",       "hotels",        "industrial",   "industrie",    "industries",   "institute",
-     "insurance",   "international", "logistics",    "logistik",     "machine",      "machinery",
-     "management",  "manufacturing", "marine",       "market",       "maschinenbau", "media",
-     "medical",     "metals",        "mills",        "molkerei",     "motors",       "national",
-     "network",     "networks",      "north",        "paper",        "papier",       "papierfabrik",
-     "partner",     "partners",      "pharma",       "plastics",     "power",        "products",
-     "projects",    "quarry",        "railway",      "research",     "retail",       "school",
-     "services",    "shipping",      "software",     "solutions",    "south",        "stadtwerke",
-     "steel",       "studio",        "studios",      "supply",       "system",       "systems",
-     "technik",     "technologies",  "technology",   "telecom",      "terminal",     "textile",
-     "trading",     "transport",     "travel",       "union",        "united",       "university",
-     "utilities",   "ventures",      "verein",       "verlag",       "water",        "werke",
-     "wholesale",   "works",         "world",        "zucker",       "zuckerfabrik"});
+    {"advanced",     "agency",       "airport",      "allied",       "american",      "applied",
+     "associates",   "atlantic",     "automation",   "automotive",   "aviation",      "bakery",
+     "better",       "beverage",     "beverages",    "bitte",        "black",         "brauerei",
+     "brewery",      "brewing",      "bright",       "british",      "brothers",      "brown",
+     "bryggeri",     "bryggerier",   "business",     "cement",       "center",        "central",
+     "centre",       "chemical",     "chemicals",    "chemie",       "classic",       "clear",
+     "clinic",       "college",      "company",      "construction", "consult",       "consulting",
+     "council",      "county",       "creamery",     "dairy",        "danke",         "deutsche",
+     "digital",      "direct",       "distribution", "early",        "eastern",       "electric",
+     "electronics",  "energetika",   "energia",      "energie",      "energy",        "engineering",
+     "enterprise",   "enterprises",  "european",     "express",      "fabrik",        "factory",
+     "farms",        "finance",      "financial",    "first",        "foods",         "foundation",
+     "foundry",      "freight",      "fresh",        "future",       "gebruder",      "general",
+     "german",       "glass",        "global",       "golden",       "grand",         "grande",
+     "great",        "green",        "gross",        "grosse",       "group",         "grune",
+     "gruppe",       "guten",        "hafen",        "health",       "healthcare",    "hello",
+     "holding",      "holdings",     "hospital",     "hotel",        "hotels",        "house",
+     "industrial",   "industrie",    "industries",   "institute",    "insurance",     "international",
+     "island",       "kleine",       "lakes",        "little",       "logistics",     "logistik",
+     "london",       "machine",      "machinery",    "management",   "manufacturing", "marine",
+     "market",       "maschinenbau", "media",        "medical",      "merci",         "metals",
+     "mills",        "modern",       "molkerei",     "morning",      "motors",        "mountain",
+     "national",     "network",      "networks",     "nordic",       "north",         "northern",
+     "nouvelle",     "orange",       "pacific",      "paper",        "papier",        "papierfabrik",
+     "partner",      "partners",     "perfect",      "pharma",       "plastics",      "please",
+     "power",        "premier",      "prime",        "products",     "projects",      "proud",
+     "quality",      "quarry",       "railway",      "ready",        "research",      "retail",
+     "right",        "river",        "royal",        "school",       "services",      "shipping",
+     "silver",       "simple",       "smart",        "social",       "software",      "solutions",
+     "south",        "southern",     "special",      "stadtwerke",   "standard",      "state",
+     "steel",        "stone",        "street",       "studio",       "studios",       "summer",
+     "super",        "supply",       "sweet",        "system",       "systems",       "technik",
+     "technologies", "technology",   "telecom",      "terminal",     "textile",       "thanks",
+     "total",        "trading",      "transport",    "travel",       "under",         "union",
+     "united",       "university",   "urban",        "utilities",    "valley",        "ventures",
+     "verein",       "verlag",       "water",        "werke",        "western",       "white",
+     "wholesale",    "winter",       "works",        "world",        "young",         "zucker",
+     "zuckerfabrik"});
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -109,6 +123,7 @@ Result<std::shared_ptr<const Directory>> Directory::load(const storage::Reader& 
   CASTIEL_ASSIGN(directory->version_, reader.directory_version());
   CASTIEL_ASSIGN(directory->own_, tenancy::OwnPeople::load(reader, mail_domains));
   CASTIEL_TRY(directory->load_accounts(reader));
+  CASTIEL_TRY(directory->load_contacts(reader));
   CASTIEL_TRY(directory->load_deals(reader));
   CASTIEL_TRY(directory->load_relations(reader));
   return std::shared_ptr<const Directory>(std::move(directory));
@@ -164,6 +179,45 @@ void Directory::add_short_names() {
 bool Directory::is_one_company(std::span<const ShardId> accounts) const {
   const auto key = [&](const ShardId& account) { return content::company_key(account_name(account)); };
   return std::ranges::all_of(accounts, [&](const ShardId& a) { return key(a) == key(accounts.front()); });
+}
+
+// People outside, by first and last name together: one of them alone is anybody's.
+Result<> Directory::load_contacts(const storage::Reader& reader) {
+  CASTIEL_TRY(each_data(reader, model::type::kContact, kMaxContacts,
+                        [&](const auto& shard, const json::object& data) {
+                          std::string name = string_or(data, "name");
+                          if (name.empty())
+                            name = string_or(data, "firstName") + " " + string_or(data, "lastName");
+                          const auto last = name.find_last_not_of(' ');
+                          name.erase(last == std::string::npos ? 0 : last + 1);
+                          std::string email = lower(string_or(data, "email"));
+                          if (name.find(' ', name.find_first_not_of(' ')) == std::string::npos ||
+                              own_.is_own_name(content::name_key(name)) || own_.is_own(email))
+                            return;
+                          names_.add(name, {std::string(model::type::kContact), shard.id});
+                          contacts_[shard.id].email = std::move(email);
+                        }));
+  return reader.each_relation(model::type::kContact, [&](const storage::Relation& r) -> Result<> {
+    if (const auto it = contacts_.find(r.from); it != contacts_.end() && r.role == "account" && r.to)
+      it->second.account = *r.to;
+    return {};
+  });
+}
+
+ShardId Directory::account_of_contact(const ShardId& contact) const {
+  const auto it = contacts_.find(contact);
+  return it == contacts_.end() ? ShardId() : it->second.account;
+}
+
+bool Directory::is_one_person(std::span<const ShardId> contacts) const {
+  const auto same = [&](const ShardId& one) {
+    const auto a = contacts_.find(one), b = contacts_.find(contacts.front());
+    if (a == contacts_.end() || b == contacts_.end()) return false;
+    if (!a->second.email.empty() && a->second.email == b->second.email) return true;
+    const std::array accounts{a->second.account, b->second.account};
+    return !accounts[0].empty() && !accounts[1].empty() && is_one_company(accounts);
+  };
+  return contacts.size() < 2 || std::ranges::all_of(contacts.subspan(1), same);
 }
 
 Result<> Directory::load_deals(const storage::Reader& reader) {

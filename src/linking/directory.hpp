@@ -39,7 +39,8 @@ struct Deal {
 
 class Directory {
  public:
-  static constexpr std::size_t kMaxAccounts = 200'000, kMaxDeals = 200'000;  // more are not linked by name
+  // More are not linked by name.
+  static constexpr std::size_t kMaxAccounts = 200'000, kMaxDeals = 200'000, kMaxContacts = 200'000;
 
   static Result<std::shared_ptr<const Directory>> load(const storage::Reader& reader,
                                                        const std::vector<std::string>& mail_domains);
@@ -49,6 +50,10 @@ class Directory {
   const std::vector<const Deal*>& deals_of_account(const ShardId& account) const;
   const std::vector<const Deal*>& deals_of_contact(const ShardId& contact) const;
   const std::string& account_name(const ShardId& account) const;
+  // The contact's account; empty: none.
+  ShardId account_of_contact(const ShardId& contact) const;
+  // Whether they are records of one person: with one address, or at one company.
+  bool is_one_person(std::span<const ShardId> contacts) const;
   // Accounts whose web or mail domain this is; none for public mail services.
   std::vector<ShardId> accounts_of_domain(std::string_view domain) const;
   // The user with this address; empty: none.
@@ -64,12 +69,18 @@ class Directory {
   Result<> load_accounts(const storage::Reader& reader);
   void add_short_names();
   Result<> load_deals(const storage::Reader& reader);
+  Result<> load_contacts(const storage::Reader& reader);
   Result<> load_relations(const storage::Reader& reader);
 
   std::int64_t version_ = 0;
   std::map<ShardId, Deal> deals_;
   std::map<ShardId, std::vector<const Deal*>> by_account_, by_contact_;
   std::map<ShardId, std::string> accounts_;
+  struct Contact {
+    std::string email;  // lower case
+    ShardId account;
+  };
+  std::map<ShardId, Contact> contacts_;  // those with a first and a last name
   std::multimap<std::string, ShardId, std::less<>> domains_;
   std::map<std::string, ShardId, std::less<>> users_;
   std::unordered_map<std::string, const Deal*> tokens_;

@@ -39,6 +39,11 @@ bool speaks_for_thread(const Link& link) {
          (!link.decided_by.empty() || (link.strategy == strategy::kExplicit && !inherited(link)));
 }
 
+// A mail a machine answered with comes after the mail it answers, and what came with a mail after that.
+int rank_of(const Content& content) {
+  return !content.parent ? 0 : content.key.type == type::kEmail ? 1 : 2;
+}
+
 // One content and what becomes of its links.
 struct Item {
   const Event* cause = nullptr;
@@ -271,9 +276,9 @@ Result<> LinkPlan::link_all(const storage::Reader& reader, Timestamp now) {
       CASTIEL_TRY(link(reader, *items_[looked_at], now));
       CASTIEL_TRY(add_mates(reader, *items_[looked_at]));
     }
-    for (const bool with_parent : {false, true}) {
+    for (const int rank : {0, 1, 2}) {
       for (const auto& item : items_) {
-        if (item->content.parent.has_value() == with_parent) CASTIEL_TRY(link(reader, *item, now));
+        if (rank_of(item->content) == rank) CASTIEL_TRY(link(reader, *item, now));
       }
     }
     for (std::size_t i = 0; i < looked_at; ++i) CASTIEL_TRY(add_mates(reader, *items_[i]));
@@ -366,15 +371,29 @@ class Relink {
     const auto& t = shard->key.type;
     if (t == type::kContact) {
       CASTIEL_TRY(for_contact(cause, data));
+      CASTIEL_TRY(linked_to(cause, id));
     } else if (t == type::kAccount) {
       CASTIEL_TRY(for_account(cause, id, data));
     } else if (t == type::kOpportunity) {
-      CASTIEL_TRY(mentioned(cause, string_or(data, "name")));
-      CASTIEL_TRY(mentioned(cause, shard->key.external_id));
+      mentioned(cause, string_or(data, "name"));
+      mentioned(cause, shard->key.external_id);
       CASTIEL_TRY(linked_to(cause, id));
       CASTIEL_TRY(neighbours(cause, id));
     } else if (t == type::kContactRole) {
       CASTIEL_TRY(neighbours(cause, id));
+    }
+    return {};
+  }
+
+  // What the names of all those records stand in, with few questions to the full-text index.
+  Result<> for_names() {
+    for (const auto& [cause, names] : names_) {
+      std::vector<storage::SearchTerm> terms;
+      for (const auto& name : names) terms.push_back({name, false});
+      for (std::size_t first = 0; first < terms.size(); first += storage::kMaxSearchTerms) {
+        const auto n = std::min(storage::kMaxSearchTerms, terms.size() - first);
+        CASTIEL_TRY(search(*cause, std::span(terms).subspan(first, n)));
+      }
     }
     return {};
   }
@@ -397,12 +416,20 @@ class Relink {
     return {};
   }
 
-  Result<> mentioned(const Event& cause, const std::string& name) {
-    if (content::name_key(name).size() < Gazetteer::kMinKeyBytes) return {};
+  void mentioned(const Event& cause, std::string name) {
+    if (content::name_key(name).size() >= Gazetteer::kMinKeyBytes) names_[&cause].insert(std::move(name));
+  }
+
+  // Content with one of the names. A query with too many answers is asked again for each name.
+  Result<> search(const Event& cause, std::span<const storage::SearchTerm> names) {
     storage::SearchQuery query;
-    query.terms = {{name, false}};
+    query.terms.assign(names.begin(), names.end());
     query.limit = LinkHandler::kMaxRelinked;
     CASTIEL_ASSIGN(const auto answer, reader_->search(query));
+    if (names.size() > 1 && static_cast<std::size_t>(answer.total) > answer.hits.size()) {
+      for (std::size_t i = 0; i < names.size(); ++i) CASTIEL_TRY(search(cause, names.subspan(i, 1)));
+      return {};
+    }
     for (const auto& hit : answer.hits) CASTIEL_TRY(plan_->add(*reader_, hit.chunk.shard, cause, true));
     return {};
   }
@@ -411,6 +438,7 @@ class Relink {
     CASTIEL_TRY(take(cause, footprint::kPerson, string_or(data, "email")));
     std::string name = string_or(data, "name");
     if (name.empty()) name = string_or(data, "firstName") + " " + string_or(data, "lastName");
+    if (name.find(' ') != std::string::npos) mentioned(cause, name);
     return take(cause, footprint::kPersonName, content::name_key(name));
   }
 
@@ -422,7 +450,7 @@ class Relink {
       domain = domain.substr(0, domain.find_first_of("/?#:"));
       CASTIEL_TRY(take(cause, footprint::kDomain, domain));
     }
-    CASTIEL_TRY(mentioned(cause, string_or(data, "name")));
+    mentioned(cause, string_or(data, "name"));
     return linked_to(cause, id);
   }
 
@@ -446,6 +474,7 @@ class Relink {
 
   const storage::Reader* reader_;
   LinkPlan* plan_;
+  std::map<const Event*, std::set<std::string>> names_;  // of the records of each event
 };
 
 bool is_of_directory(std::string_view t) {
@@ -535,6 +564,7 @@ Result<std::unique_ptr<messaging::Plan>> LinkHandler::prepare(const storage::Rea
       }
     }
   }
+  CASTIEL_TRY(relink.for_names());
   CASTIEL_TRY(plan->link_all(reader, clock_->now()));
   return plan;
 }

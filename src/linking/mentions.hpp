@@ -1,6 +1,6 @@
 #pragma once
-// Where a text names something the tenant knows: names of accounts, deals and products, found as whole words
-// whatever their case, accents, spaces and signs. Immutable once built; any thread.
+// Where a text names something the tenant knows: names of accounts, contacts, deals and products, found as
+// whole words whatever their case, accents, spaces and signs. Immutable once built; any thread.
 
 #include <cstddef>
 #include <string>
@@ -13,7 +13,7 @@
 namespace castiel::linking {
 
 struct Named {
-  std::string type;  // account, opportunity, product
+  std::string type;  // account, contact, opportunity, product
   ShardId shard;
   bool part = false;  // by one word of the name, as people say it among themselves
   auto operator<=>(const Named&) const = default;

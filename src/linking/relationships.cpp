@@ -14,6 +14,13 @@ namespace {
 
 constexpr double kDay = 86'400e6, kYear = 365.25;
 
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
 double weight_of(const storage::Interaction& i, const StrengthWeights& w) {
   double weight = i.type == "meeting" ? w.meeting
                   : i.type == "call"  ? w.call
@@ -113,7 +120,17 @@ class People {
       if (!person.email.empty()) {
         CASTIEL_ASSIGN(person.strength, strength(person.email));
       }
-      out.push_back(std::move(person));
+      // Several sources may know the person; the one the deal's role is told by speaks for all.
+      const auto same = std::ranges::find_if(out, [&](const DealPerson& p) {
+        return !person.email.empty() && lower(p.email) == lower(person.email);
+      });
+      if (same == out.end()) {
+        out.push_back(std::move(person));
+        continue;
+      }
+      const auto mentions = same->mentions + person.mentions;
+      if (same->role.empty() && !person.role.empty()) *same = std::move(person);
+      same->mentions = mentions;
     }
     for (const auto& [email, content] : unknown_) {
       if (own_ != nullptr && own_->is_own(email)) continue;

@@ -17,6 +17,7 @@ namespace type = model::type;
 
 constexpr std::size_t kMaxSignals = 400;
 constexpr std::size_t kManyAccounts = 5;  // a text that names more is about none of them
+constexpr std::size_t kManyPeople = 8;
 constexpr std::size_t kMinExplicitKey = 5;
 constexpr std::size_t kMaxTokenBytes = 64;
 constexpr std::size_t kMaxTokens = 5'000;
@@ -41,10 +42,13 @@ class Finder {
     if (!content_->unwanted) {
       CASTIEL_TRY(participants());
       channel();
+      people_in_text();
       names_in_text();
       CASTIEL_TRY(dates());
     } else {
-      std::erase_if(signals_, [](const Signal& s) { return s.strategy != strategy::kExplicit; });
+      // What an automatic answer is about is said by the mail it answers.
+      std::erase_if(signals_,
+                    [](const Signal& s) { return s.strategy != strategy::kExplicit && !s.inherited; });
     }
     return std::move(signals_);
   }
@@ -73,6 +77,7 @@ class Finder {
   void split(const std::vector<const Deal*>& deals, std::span<const ShardId> owners, double one,
              const std::string& reason, const json::object& evidence);
   void channel();
+  void people_in_text();
   void names_in_text();
   Result<> dates();
 
@@ -84,7 +89,7 @@ class Finder {
     const TextField* field;
     Mention mention;
   };
-  std::vector<Found> accounts_, products_;
+  std::vector<Found> accounts_, contacts_, products_;
 };
 
 json::object place(const TextField& field, const Mention& mention) {
@@ -107,7 +112,8 @@ void Finder::inherit(const Context& context) {
          link.to_type,
          std::string(sure ? strategy::kExplicit : strategy::kParticipant),
          sure ? 100.0 : std::clamp<double>(link.confidence, 80, 90),
-         "came with a mail that is linked to it",
+         content_->key.type == type::kEmail ? "answers a mail that is linked to it"
+                                            : "came with a mail that is linked to it",
          {{"field", "parent"},
           {"text", content_->parent ? content_->parent->external_id : ""},
           {"linkId", link.id}},
@@ -162,9 +168,10 @@ void Finder::mentions() {
   for (const auto& field : content_->fields) {
     for (auto& mention : directory_->names().find(field.text)) {
       std::vector<const Deal*> deals;
-      bool account = false, product = false;
+      bool account = false, contact = false, product = false;
       for (const auto& named : *mention.named) {
         account = account || named.type == type::kAccount;
+        contact = contact || named.type == type::kContact;
         product = product || named.type == type::kProduct;
         if (named.type == type::kOpportunity) {
           if (const auto* deal = directory_->deal(named.shard)) deals.push_back(deal);
@@ -191,6 +198,7 @@ void Finder::mentions() {
         }
       }
       if (account) accounts_.push_back({&field, mention});
+      if (contact) contacts_.push_back({&field, mention});
       if (product) products_.push_back({&field, mention});
     }
   }
@@ -383,6 +391,59 @@ std::set<std::int64_t> figures_in(std::string_view text) {
     i = std::max(end, i + 1);
   }
   return figures;
+}
+
+// Contacts named in the text who take no part themselves, with their account and their deals.
+void Finder::people_in_text() {
+  std::map<std::vector<ShardId>, const Found*> named;
+  for (const auto& found : contacts_) {
+    std::vector<ShardId> contacts;
+    for (const auto& n : *found.mention.named) {
+      if (n.type == type::kContact) contacts.push_back(n.shard);
+    }
+    if (!directory_->is_one_person(contacts)) continue;  // a name several have
+    const bool takes_part = std::ranges::any_of(signals_, [&](const Signal& s) {
+      return s.strategy == strategy::kParticipant && std::ranges::find(contacts, s.to) != contacts.end();
+    });
+    if (takes_part) continue;
+    auto& slot = named[std::move(contacts)];
+    if (slot == nullptr || (found.field->title && !slot->field->title)) slot = &found;
+  }
+  const bool list = named.size() > kManyPeople;
+  const auto add_new = [](std::vector<const Deal*>& to, const std::vector<const Deal*>& more) {
+    std::ranges::copy_if(more, std::back_inserter(to),
+                         [&](const Deal* d) { return std::ranges::find(to, d) == to.end(); });
+  };
+  for (const auto& [contacts, found] : named) {
+    const auto& who = found->mention.text;
+    const auto evidence = place(*found->field, found->mention);
+    const double confidence = list ? 55 : found->field->title ? 70 : 65;
+    std::vector<const Deal*> roles, of_accounts;
+    for (const auto& contact : contacts) {
+      add({contact, std::string(type::kContact), std::string(strategy::kContent), confidence,
+           fmt::format("names {}", who), evidence, false});
+      add_new(roles, active(directory_->deals_of_contact(contact)));
+      const auto account = directory_->account_of_contact(contact);
+      if (account.empty()) continue;
+      add({account, std::string(type::kAccount), std::string(strategy::kContent), list ? 55.0 : 60.0,
+           fmt::format("names {}, a contact of {}", who, directory_->account_name(account)), evidence,
+           false});
+      add_new(of_accounts, active(directory_->deals_of_account(account)));
+    }
+    const auto& deals = roles.empty() ? of_accounts : roles;
+    const bool only = deals.size() == 1 && !list;
+    for (const auto* deal : deals) {
+      add_deal(*deal, only ? strategy::kContent : strategy::kTemporal,
+               !only           ? 45
+               : roles.empty() ? 60
+                               : confidence,
+               only ? fmt::format("names {}, {}", who,
+                                  roles.empty() ? "a contact of its account, which had only this deal open"
+                                                : "who has a role in no other open deal")
+                    : fmt::format("names {}, one of {} open deals", who, deals.size()),
+               evidence);
+    }
+  }
 }
 
 // Accounts named in the text, their deals, and products and amounts that tell between deals.

@@ -100,8 +100,34 @@ void split_communication(Splitter& out, const json::object& data) {
   out.add_title(locator);
 }
 
+// The stretch of a workbook's text that each sheet has: from its name, alone on a line, to the next one's.
+// Nothing when the text is built otherwise.
+std::vector<std::pair<std::string, std::string_view>> sheets_in(std::string_view text,
+                                                                const json::array& sheets) {
+  std::vector<std::pair<std::string, std::size_t>> starts;
+  std::size_t from = 0;
+  for (const auto& item : sheets) {
+    const auto name = item.is_object() ? string_or(item.get_object(), "name") : std::string();
+    const auto is_line = [&](std::size_t at) {
+      return (at == 0 || text[at - 1] == '\n') &&
+             (at + name.size() == text.size() || text[at + name.size()] == '\n');
+    };
+    auto at = name.empty() ? text.npos : text.find(name, from);
+    while (at != text.npos && !is_line(at)) at = text.find(name, at + 1);
+    if (at == text.npos) return {};
+    starts.emplace_back(name, at);
+    from = at + name.size();
+  }
+  std::vector<std::pair<std::string, std::string_view>> out;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const auto end = i + 1 < starts.size() ? starts[i + 1].second : text.size();
+    out.emplace_back(starts[i].first, text.substr(starts[i].second, end - starts[i].second));
+  }
+  return out;
+}
+
 void split_document(Splitter& out, const json::object& data) {
-  out.date(data, {"modifiedAt", "createdAt"});
+  out.date(data, {"date", "modifiedAt", "createdAt"});
   out.title(string_or(data, "title"));
   if (const auto* slides = get_array(data, "slides")) {
     for (const auto& item : *slides) {
@@ -117,8 +143,12 @@ void split_document(Splitter& out, const json::object& data) {
         out.add({{"page", int_or(*page, "number", 0)}}, string_or(*page, "text"));
     }
   }
+  const auto text = string_or(data, "extractedText");
+  if (const auto* sheets = out.empty() ? get_array(data, "sheets") : nullptr) {
+    for (const auto& [name, of_sheet] : sheets_in(text, *sheets)) out.add({{"sheet", name}}, of_sheet);
+  }
   const json::object locator{{"field", "extractedText"}};
-  if (out.empty()) out.add(locator, string_or(data, "extractedText"));
+  if (out.empty()) out.add(locator, text);
   out.add_title(locator);
 }
 
@@ -136,7 +166,8 @@ void split_meeting(Splitter& out, const json::object& data) {
   for (std::size_t i = 0; segments != nullptr && i < segments->size(); ++i) {
     const auto* segment = (*segments)[i].if_object();
     if (segment == nullptr) continue;
-    const std::string line = string_or(*segment, "speaker") + ": " + string_or(*segment, "text");
+    std::string line = string_or(*segment, "speaker") + ": " + string_or(*segment, "text");
+    std::ranges::replace(line, '\n', ' ');  // a line a segment: a word is found at its own
     if (text.size() + line.size() > kChunkBytes) flush();
     if (text.empty()) {
       locator = {{"segment", int_or(*segment, "index", static_cast<std::int64_t>(i))},
@@ -161,7 +192,7 @@ void split_event(Splitter& out, const json::object& data) {
 }
 
 void split_record(Splitter& out, const json::object& data) {
-  out.date(data, {"modifiedAt", "createdAt", "createdDate"});
+  out.date(data, {"saidAt", "modifiedAt", "createdAt", "createdDate"});
   std::string name = string_or(data, "name", string_or(data, "title"));
   if (name.empty()) name = string_or(data, "firstName") + " " + string_or(data, "lastName");
   out.title(std::move(name));

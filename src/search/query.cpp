@@ -50,6 +50,86 @@ std::pair<std::string, json::array> highlights_of(std::string_view marked) {
   return {std::move(text), std::move(highlights)};
 }
 
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+// Words of a title that the query has, too; with another ending where they are long.
+json::array marks_in(std::string_view title, std::span<const storage::SearchTerm> terms) {
+  constexpr std::size_t kLong = 4, kEnding = 3;
+  std::vector<std::string> wanted;
+  for (const auto& term : terms) {
+    for (std::size_t i = 0; i < term.text.size();) {
+      const std::size_t from = i;
+      while (i < term.text.size() && is_word_byte(static_cast<unsigned char>(term.text[i]))) ++i;
+      if (i > from) wanted.push_back(lower(std::string_view(term.text).substr(from, i - from)));
+      i += i < term.text.size();
+    }
+  }
+  const auto fits = [&](const std::string& word, const std::string& other) {
+    const auto& shorter = word.size() < other.size() ? word : other;
+    const auto& longer = word.size() < other.size() ? other : word;
+    return shorter.size() == longer.size()
+               ? shorter == longer
+               : shorter.size() >= kLong && longer.size() - shorter.size() <= kEnding &&
+                     longer.starts_with(shorter);
+  };
+  json::array marks;
+  std::size_t at = 0, start = 0;
+  std::string word;
+  const auto close = [&] {
+    if (!word.empty() && std::ranges::any_of(wanted, [&](const auto& w) { return fits(lower(word), w); }))
+      marks.push_back({{"start", start}, {"end", at}});
+    word.clear();
+  };
+  for (const char c : title) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (!is_word_byte(byte)) close();
+    if (is_word_byte(byte)) {
+      if (word.empty()) start = at;
+      word += c;
+    }
+    at += (byte & 0xC0) != 0x80;
+  }
+  close();
+  return marks;
+}
+
+// A stretch of a call has a line for each segment: the one in which the first found word stands.
+void move_to_segment(json::object& locator, const storage::SearchHit& hit, const model::Shard& shard) {
+  const auto mark = hit.snippet.find(storage::kMarkStart);
+  if (!locator.contains("lastSegment") || mark == std::string::npos) return;
+  const auto line = hit.snippet.rfind('\n', mark);
+  // What stands around the word in the snippet tells where in the stretch it is.
+  std::string around = hit.snippet.substr(line == std::string::npos ? 0 : line + 1);
+  around = around.substr(0, around.find('\n'));
+  std::erase_if(around, [](char c) { return c == storage::kMarkStart || c == storage::kMarkEnd; });
+  constexpr std::string_view kLeftOut = "…";
+  if (around.starts_with(kLeftOut)) around.erase(0, kLeftOut.size());
+  if (around.ends_with(kLeftOut)) around.erase(around.size() - kLeftOut.size());
+  const auto place = around.empty() ? std::string::npos : hit.chunk.text.find(around);
+  if (place == std::string::npos) return;
+  const auto before = std::string_view(hit.chunk.text).substr(0, place);
+  const auto wanted = int_or(locator, "segment", 0) + std::ranges::count(before, '\n');
+  const auto data = parse_json(shard.data);
+  const auto* transcript = data && data->is_object() ? get_object(data->get_object(), "transcript") : nullptr;
+  const auto* segments = transcript == nullptr ? nullptr : get_array(*transcript, "segments");
+  for (std::size_t i = 0; segments != nullptr && i < segments->size(); ++i) {
+    const auto* segment = (*segments)[i].if_object();
+    if (segment == nullptr || int_or(*segment, "index", static_cast<std::int64_t>(i)) != wanted) continue;
+    const auto* start = segment->if_contains("startTime");
+    const double seconds = start != nullptr && start->is_number() ? start->to_number<double>() : 0;
+    locator["segment"] = wanted;
+    locator["minute"] = static_cast<std::int64_t>(seconds / 60);
+    locator["seconds"] = seconds;
+    return;
+  }
+}
+
 }  // namespace
 
 std::vector<storage::SearchTerm> parse_query(std::string_view text) {
@@ -103,6 +183,10 @@ Result<json::object> search(const storage::Reader& reader, const Request& reques
   json::array items;
   for (const auto& hit : answer.hits) {
     auto [snippet, highlights] = highlights_of(hit.snippet);
+    if (snippet.empty()) {
+      snippet = hit.chunk.title;
+      highlights = marks_in(snippet, query.terms);
+    }
     json::object item{{"shardId", hit.chunk.shard.str()},
                       {"type", hit.chunk.type},
                       {"title", hit.chunk.title},
@@ -115,8 +199,9 @@ Result<json::object> search(const storage::Reader& reader, const Request& reques
       item["externalId"] = shard->key.external_id;
       item["integration"] = shard->key.integration;
     }
-    const auto locator = parse_json(hit.chunk.locator);
-    item["locator"] = locator ? *locator : json::value(json::object());
+    auto locator = parse_json(hit.chunk.locator);
+    if (shard && locator && locator->is_object()) move_to_segment(locator->get_object(), hit, *shard);
+    item["locator"] = locator ? std::move(*locator) : json::value(json::object());
     items.push_back(std::move(item));
   }
   return json::object{

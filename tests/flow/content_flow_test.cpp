@@ -182,6 +182,48 @@ TEST_F(ContentFlow, an_attachment_is_a_document_that_names_its_mail) {
   EXPECT_TRUE(found);
 }
 
+TEST_F(ContentFlow, a_document_is_of_the_day_it_says_or_its_mail_says) {
+  put_mixed_folder();
+  files.put("in/notes/2026-08-20 call.txt", "What was said.");
+  files.put("in/notes/fair.txt", "Fair in Lyon, 3 September 2026\n\nThey want pumps by 1 May 2027.");
+  files.put("in/notes/plan.txt", "Plan for 1 May 2031");
+  files.put(
+      "in/notes/page.html",
+      "<html><head><title>Pumps</title><meta name=date content=2026-07-01></head><body>x</body></html>");
+  import({"in"});
+  std::map<std::string, std::string> days;
+  for (const auto& document : data_of("document"))
+    days[string_or(document, "title")] =
+        string_or(document, "date").substr(0, 10) + " " + string_or(document, "dateFrom");
+  EXPECT_EQ(days["prices.txt"], "2026-09-08 mail");
+  EXPECT_EQ(days["2026-08-20 call.txt"], "2026-08-20 name");
+  EXPECT_EQ(days["fair.txt"], "2026-09-03 text");
+  EXPECT_EQ(days["Pumps"], "2026-07-01 document");
+  EXPECT_EQ(days["visit.txt"], " ") << "nothing tells";
+  EXPECT_EQ(days["plan.txt"], " ") << "not before it was read";
+}
+
+TEST_F(ContentFlow, a_bounce_belongs_to_the_thread_of_the_mail_it_gives_back) {
+  put_mixed_folder();
+  files.put("in/mail/bounce.eml",
+            "Message-ID: <b1@buyer.example>\r\nFrom: MAILER-DAEMON@buyer.example\r\nTo: "
+            "sam@seller.example\r\nSubject: Undelivered Mail Returned to Sender\r\nDate: Tue, 8 Sep 2026 "
+            "08:01:00 +0000\r\nContent-Type: multipart/report; report-type=delivery-status; "
+            "boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nno such user\r\n--b\r\n"
+            "Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: <m3@seller.example>\r\nSubject: RE: "
+            "Pumps for Lyon\r\n--b--\r\n");
+  import({"in"});
+  bool found = false;
+  for (const auto& mail : data_of("email")) {
+    if (string_or(mail, "messageId") != "b1@buyer.example") continue;
+    found = true;
+    EXPECT_EQ(string_or(mail, "class"), "bounce");
+    EXPECT_EQ(string_or(mail, "parentMessageId"), "m3@seller.example");
+    EXPECT_EQ(string_or(mail, "threadId"), "m1@seller.example");
+  }
+  EXPECT_TRUE(found);
+}
+
 TEST_F(ContentFlow, one_bad_file_is_a_problem_and_the_rest_goes_on) {
   put_mixed_folder();
   files.put("in/calendar/broken.ics", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n\0\0\0");

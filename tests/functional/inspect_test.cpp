@@ -115,6 +115,18 @@ TEST(Inspect, goes_on_after_a_file_it_cannot_read) {
   EXPECT_EQ(text(alone.last(), "error.code"), "corrupt");
 }
 
+TEST(Inspect, of_huge_files_stays_in_its_memory) {  // DOC-4
+  TempFolder folder;
+  const auto file = folder.write("huge.txt", "").string();
+  std::filesystem::resize_file(file, 400u << 20);  // of holes
+  const auto refused = castiel({"inspect", file, "--json"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_EQ(text(refused.last(), "error.code"), "too_large");
+  EXPECT_LT(refused.peak_memory, 128 << 20);
+  std::filesystem::resize_file(file, 240u << 20);
+  EXPECT_LT(castiel({"inspect", file, "--json"}).peak_memory, 512 << 20);
+}
+
 TEST(Inspect, prints_for_people_too_and_refuses_wrong_options) {
   TempFolder folder;
   const auto page = folder.write("page.html", "<p>Some words</p>").string();

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,18 +59,24 @@ Result<std::string> read_file(const std::string& file) {
   if (fd < 0) return unreadable(file, errno);
   std::string bytes;
   int error = 0;
-  for (;;) {
+  // A string that grows by itself would be there twice for a moment.
+  struct stat found{};
+  const auto size =
+      ::fstat(fd, &found) == 0 && S_ISREG(found.st_mode) ? static_cast<std::uint64_t>(found.st_size) : 0;
+  if (size <= kMaxInputBytes) bytes.reserve(static_cast<std::size_t>(size) + 2 * kChunkBytes);
+  for (bool too_large = size > kMaxInputBytes; !too_large;) {
     const std::size_t have = bytes.size();
     bytes.resize(have + kChunkBytes);
     const ssize_t got = ::read(fd, bytes.data() + have, kChunkBytes);
     bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) error = errno;
-    if (got <= 0 || bytes.size() > kMaxInputBytes) break;
+    too_large = bytes.size() > kMaxInputBytes;
+    if (got <= 0) break;
   }
   if (!standard_input) ::close(fd);
   if (error != 0) return unreadable(file, error);
-  if (bytes.size() > kMaxInputBytes)
+  if (size > kMaxInputBytes || bytes.size() > kMaxInputBytes)
     return permanent("too_large", fmt::format("'{}' has more than {} MiB", file, kMaxInputBytes >> 20));
   return bytes;
 }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "content/documents/archive.hpp"
+#include "content/documents/dateline.hpp"
 #include "content/documents/document.hpp"
 #include "content/tests/documents_fixtures.hpp"
 
@@ -177,6 +178,44 @@ TEST(Html, gives_blocks_tables_and_no_scripts) {
   EXPECT_EQ(string_or(document, "title"), "T");
 }
 
+TEST(Html, says_when_it_was_written) {  // DOC-3
+  const auto page = parsed(
+      "<html><head><meta property=\"article:published_time\" content=\"2026-09-14T08:00:00+02:00\">"
+      "<meta name=\"DCTERMS.modified\" content=\"2026-09-20\"></head><body>x</body></html>");
+  EXPECT_EQ(string_or(page, "createdAt"), "2026-09-14T06:00:00Z");
+  EXPECT_EQ(string_or(page, "modifiedAt"), "2026-09-20T00:00:00Z");
+}
+
+std::string day(std::string_view text) {
+  const auto date = dateline_of(text);
+  return date ? castiel::to_string(*date) : "none";
+}
+
+TEST(Dateline, is_the_day_at_the_head_of_a_text) {
+  EXPECT_EQ(
+      day("Laiterie du Haut-Jura, caves. Notes de Tomasz, 18 novembre 2026\n\nAppel le 24 novembre 2027"),
+      "2026-11-18");
+  EXPECT_EQ(day("Hollis & Tarr, call of 27 October 2026 (Luis, Kelly)"), "2026-10-27");
+  EXPECT_EQ(day("Messegespräch Leipzig, 6. Oktober 2026, Jonas"), "2026-10-06");
+  EXPECT_EQ(day("# Handover\n\n*14 September 2026*, Katharina"), "2026-09-14");
+  EXPECT_EQ(day("Brno, 7 October 2026, 14:00 to 15:20"), "2026-10-07");
+  EXPECT_EQ(day("Datum: 03.11.2026"), "2026-11-03");
+  EXPECT_EQ(day("March 3rd, 2026\nDear Ann"), "2026-03-03");
+  EXPECT_EQ(day("Madrid, 27 de noviembre de 2026"), "2026-11-27");
+  EXPECT_EQ(day("Minutes 2026-10-07"), "2026-10-07");
+}
+
+TEST(Dateline, is_not_any_day) {
+  EXPECT_EQ(day("Offer valid until 29 January 2027"), "none");
+  EXPECT_EQ(day("Frist: 29. Januar 2027"), "none");
+  EXPECT_EQ(day("10/04/2026"), "none") << "April or October";
+  EXPECT_EQ(day("September 2026, 12 sensors"), "none");
+  EXPECT_EQ(day("1\n2\n3\n4\n5\n6 May 2026"), "none") << "too far down";
+  EXPECT_EQ(day(std::string(300, 'x') + " 6 May 2026"), "none") << "prose";
+  EXPECT_EQ(day("31 February 2026"), "none");
+  EXPECT_EQ(day(""), "none");
+}
+
 TEST(Rtf, reads_code_pages_unicode_and_tables) {
   const auto document = parsed(
       "{\\rtf1\\ansi\\ansicpg1252{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}}{\\info{\\title "
@@ -217,6 +256,13 @@ TEST(HostileDocuments, truncated_and_empty_ones_are_corrupt) {
   EXPECT_EQ(code(whole.substr(0, 40), "a.docx"), "unsupported");
   EXPECT_EQ(code(packed({{"word/other.xml", "<a/>"}})), "corrupt");
   EXPECT_EQ(code(packed({{"word/document.xml", "no xml"}})), "corrupt");
+}
+
+TEST(HostileDocuments, what_breaks_off_is_corrupt_and_not_half_a_document) {
+  const auto whole = docx(p("a") + p(std::string(3000, 'b')), {{"docProps/app.xml", "<Properties/>"}});
+  EXPECT_EQ(code(whole, "a.docx"), "read");
+  for (const std::size_t missing : {1u, 30u, 100u, 200u})
+    EXPECT_EQ(code(whole.substr(0, whole.size() - missing), "a.docx"), "corrupt") << missing;
 }
 
 TEST(HostileDocuments, deep_nesting_ends) {

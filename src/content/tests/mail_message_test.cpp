@@ -150,5 +150,19 @@ TEST(Message, reads_html_without_end_in_bounded_time) {
   EXPECT_EQ(text_of(parsed(html + "words")), "words");
 }
 
+TEST(MailMessage, a_report_names_the_mail_it_gives_back) {
+  const auto mail = parse_message(
+      "From: MAILER-DAEMON@b.test\r\nContent-Type: multipart/report; report-type=delivery-status; "
+      "boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nno such user\r\n--x\r\n"
+      "Content-Type: text/rfc822-headers\r\n\r\nFrom: a@a.test\r\nMessage-Id:\r\n <one@a.test>\r\nSubject: "
+      "Hi\r\n--x\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <two@a.test>\r\n\r\nhello\r\n"
+      "--x--\r\n");
+  ASSERT_TRUE(mail);
+  const auto& files = mail->structure.at("attachments").get_array();
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(string_or(files[0].get_object(), "messageId"), "one@a.test");
+  EXPECT_EQ(string_or(files[1].get_object(), "messageId"), "two@a.test");
+}
+
 }  // namespace
 }  // namespace castiel::content::mail

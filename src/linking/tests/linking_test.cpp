@@ -328,6 +328,76 @@ TEST_F(LinkingTest, marketing_and_spam_are_linked_by_explicit_references_only) {
   EXPECT_EQ(said("email/m1", "account/a1"), "none");
 }
 
+TEST_F(LinkingTest, contacts_named_in_a_text_are_suggested_with_their_deal) {
+  mail("m1", "kim@example.test", {"lee@example.test"}, "Call",
+       "I met Ada Byron at the fair; Bob Stone, too.");
+  settle();
+  EXPECT_EQ(said("email/m1", "contact/c1"), "content suggested");
+  EXPECT_EQ(said("email/m1", "account/a1"), "content suggested");
+  EXPECT_EQ(said("email/m1", "opportunity/006000000A1"), "content suggested");
+  const auto found = link("email/m1", "contact/c1");
+  EXPECT_NE(found->evidence.find(R"("text":"Ada Byron","start":6,"end":15)"), std::string::npos)
+      << found->evidence;
+  // His company has two deals open, and nothing tells which.
+  EXPECT_EQ(said("email/m1", "contact/c2"), "content suggested");
+  EXPECT_EQ(said("email/m1", "opportunity/006000000B1"), "temporal ignored");
+}
+
+TEST_F(LinkingTest, who_takes_part_is_not_named_once_more_and_a_first_name_is_nobody) {
+  mail("m1", "bob@globex.test", {"kim@example.test"}, "Hello", "Regards, Bob Stone. Ada says hello.");
+  settle();
+  EXPECT_EQ(link("email/m1", "contact/c2")->reason, "bob@globex.test takes part");
+  EXPECT_EQ(said("email/m1", "contact/c1"), "none");
+}
+
+TEST_F(LinkingTest, a_name_that_two_people_have_is_nobodys) {
+  record("contact", "c3", {{"name", "Ada Byron"}, {"email", "ada.byron@globex.test"}},
+         {{"account", "account", "a2"}});
+  mail("m1", "kim@example.test", {"lee@example.test"}, "Call", "I met Ada Byron at the fair.");
+  settle();
+  EXPECT_EQ(said("email/m1", "contact/c1"), "none");
+  EXPECT_EQ(said("email/m1", "contact/c3"), "none");
+}
+
+TEST_F(LinkingTest, a_bounce_and_an_automatic_answer_are_about_the_mail_they_answer) {
+  const auto answer = [&](const std::string& id, const std::string& mail_class) {
+    record("email", id,
+           {{"messageId", id},
+            {"threadId", id},
+            {"parentMessageId", "m1"},
+            {"from", {{"email", "daemon@mail.test"}, {"name", ""}}},
+            {"to", {{{"email", "kim@example.test"}, {"name", ""}}}},
+            {"subject", "Undelivered"},
+            {"bodyPlainText", "Globex Inc cannot deliver"},
+            {"class", mail_class},
+            {"sentAt", "2026-05-04T10:01:00Z"}},
+           {}, {}, event::kEmailProcessed);
+  };
+  answer("m2", "bounce");
+  settle();
+  EXPECT_EQ(said("email/m2", "opportunity/006000000A1"), "none");
+  mail("m1", "kim@example.test", {"ada@northwind.test"}, "Hello", "When can we talk?");
+  settle();
+  EXPECT_EQ(said("email/m2", "opportunity/006000000A1"), "participant attached");
+  EXPECT_NE(link("email/m2", "opportunity/006000000A1")->reason.find("answers a mail"), std::string::npos);
+  EXPECT_EQ(said("email/m2", "contact/c1"), "participant attached");
+  EXPECT_EQ(said("email/m2", "account/a2"), "none");  // its words are a machine's
+  answer("m3", "auto_reply");
+  answer("m4", "person");
+  settle();
+  EXPECT_EQ(said("email/m3", "opportunity/006000000A1"), "participant attached");
+  EXPECT_EQ(said("email/m4", "opportunity/006000000A1"), "none");
+}
+
+TEST_F(LinkingTest, a_word_that_begins_sentences_is_no_short_name) {
+  record("account", "a3", {{"name", "Great Lakes Bearing LLC"}});
+  record("account", "a4", {{"name", "Halvorsen Bearing LLC"}});
+  mail("m1", "kim@example.test", {"lee@example.test"}, "Call", "Great. Then I call Halvorsen.");
+  settle();
+  EXPECT_EQ(said("email/m1", "account/a3"), "none");
+  EXPECT_EQ(said("email/m1", "account/a4"), "content suggested");
+}
+
 TEST_F(LinkingTest, a_thread_follows_an_explicit_link_whichever_comes_first) {
   mail("m1", "x@else.test", {"kim@example.test"}, "Question", "How are you?", "t");
   settle();
@@ -419,6 +489,24 @@ TEST_F(LinkingTest, a_deal_that_comes_later_is_found_by_its_name_once_the_index_
   EXPECT_EQ(said("email/m1", "opportunity/006000000C1"), "explicit attached");
 }
 
+TEST_F(LinkingTest, many_records_that_come_later_are_found_by_their_names) {
+  consume(queue::kSearchIndex, {std::string(event::kShardCreated)}, idle);
+  mail("m1", "x@else.test", {"kim@example.test"}, "Hi", "What about Tower 17 and Carla Diaz?");
+  auto tx = begin();
+  ASSERT_TRUE(tx->put_chunks(id("email/m1"), {{{id("email/m1"), "email", 0, kNow, "{}", "Hi",
+                                                "What about Tower 17 and Carla Diaz?"}}}));
+  ASSERT_TRUE(tx->commit());
+  settle();
+  for (int i = 0; i < 70; ++i)
+    deal("0060000X" + std::to_string(i), "Tower " + std::to_string(i), "a2", "1", event::kShardCreated);
+  record("contact", "c7", {{"name", "Carla Diaz"}, {"email", "carla@globex.test"}},
+         {{"account", "account", "a2"}}, {}, event::kShardCreated);
+  settle();
+  EXPECT_EQ(said("email/m1", "opportunity/0060000X17"), "content suggested");
+  EXPECT_EQ(said("email/m1", "opportunity/0060000X18"), "temporal ignored");  // by its account alone
+  EXPECT_EQ(said("email/m1", "contact/c7"), "content suggested");
+}
+
 TEST_F(LinkingTest, what_a_person_decided_stays) {
   mail("m1", "ada@northwind.test", {"kim@example.test"}, "Hello", "When can we talk?");
   settle();
@@ -474,6 +562,22 @@ TEST_F(LinkingTest, people_of_a_deal_have_their_ties_and_strangers_are_found) {
   EXPECT_EQ(kim->mentions, 2);
   EXPECT_EQ(kim->strength.inbound, 1);
   EXPECT_EQ(kim->strength.outbound, 1);
+}
+
+TEST_F(LinkingTest, somebody_whom_two_sources_know_is_one_of_the_deals_people) {
+  record("contact", "c9", {{"name", "Ada Byron"}, {"email", "Ada@northwind.test"}},
+         {{"account", "account", "a1"}}, {{"contact:email", "ada@northwind.test"}});
+  mail("m1", "ada@northwind.test", {"kim@example.test"}, "Hello", "hi");
+  settle();
+  for (const char* contact : {"c1", "c9"}) {
+    record("contact_role", "r1", {{"role", "Decision Maker"}},
+           {{"opportunity", "opportunity", "006000000A1"}, {"contact", "contact", contact}});
+    const auto people = people_of_deal(*reader(), id("opportunity/006000000A1"), clock.now()).value();
+    ASSERT_EQ(people.size(), 1u);
+    EXPECT_EQ(people[0].contact, id(std::string("contact/") + contact));
+    EXPECT_EQ(people[0].role, "Decision Maker");
+    EXPECT_EQ(people[0].mentions, 1);
+  }
 }
 
 // --- bands ---

@@ -34,12 +34,19 @@ json::object structure_of(const json::object& record) {
   return structure;
 }
 
-std::vector<std::string> references_of(const json::object& record) {
+std::vector<std::string> references_of(const json::object& record, bool bounce) {
   std::vector<std::string> ids;
   if (const auto parent = string_or(record, "inReplyTo"); !parent.empty()) ids.push_back(parent);
   if (const auto* list = get_array(record, "references")) {
     for (std::size_t i = list->size(); i-- > 0 && ids.size() < kMaxReferences;) {
       if ((*list)[i].is_string()) ids.emplace_back((*list)[i].get_string());
+    }
+  }
+  // A report names the mail it is about only in what it gives back of it.
+  if (const auto* list = ids.empty() && bounce ? get_array(record, "attachments") : nullptr) {
+    for (const auto& item : *list) {
+      if (auto id = string_or(item.get_object(), "messageId"); !id.empty() && ids.empty())
+        ids.push_back(std::move(id));
     }
   }
   return ids;
@@ -167,11 +174,11 @@ Result<std::string> EmailReader::thread_by_subject(const RecordContext& context,
 
 // The thread of the nearest mail it answers; else of a mail that already answered it; else, for an answer
 // without references, of a mail it goes on with; else its own.
-Result<std::string> EmailReader::thread_of(const json::object& record, const RecordContext& context,
-                                           const mail::ThreadMessage& message,
+Result<std::string> EmailReader::thread_of(const json::object& record,
+                                           const std::vector<std::string>& references,
+                                           const RecordContext& context, const mail::ThreadMessage& message,
                                            const std::string& subject_key) {
   const std::string id = string_or(record, "emailId"), said = string_or(record, "threadId", id);
-  const auto references = references_of(record);
   for (const auto& reference : references) {
     if (const auto it = thread_of_id_.find(reference); it != thread_of_id_.end()) return it->second;
     CASTIEL_ASSIGN(auto thread, stored_thread(context, "mail:id", reference));
@@ -200,11 +207,11 @@ Result<Understood> EmailReader::read(const json::object& record, const RecordCon
   auto mail = mail::analyse_message(structure_of(record), {out.version, context.time_zone});
   auto message = thread_message_of(mail, out.external_id, string_or(mail, "replyText"), out.version);
   const auto key = mail::thread_keys(message).subject;
-  CASTIEL_ASSIGN(const auto thread, thread_of(record, context, message, key));
-  const auto references = references_of(record);
+  const std::string mail_class = string_or(mail, "class");
+  const auto references = references_of(record, mail_class == "bounce");
+  CASTIEL_ASSIGN(const auto thread, thread_of(record, references, context, message, key));
   const std::string parent = references.empty() ? "" : references.front();
   const std::string subject = string_or(record, "subject"), own_words = string_or(mail, "replyText");
-  const std::string mail_class = string_or(mail, "class");
 
   const auto from = record.contains("from") ? person_of(record.at("from")) : Person();
   const auto to = people_of(record, "to"), cc = people_of(record, "cc"), bcc = people_of(record, "bcc");

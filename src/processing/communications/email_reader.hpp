@@ -19,8 +19,9 @@ class EmailReader final : public RecordReader {
     std::string thread;
     content::mail::ThreadMessage message;
   };
-  Result<std::string> thread_of(const json::object& record, const RecordContext& context,
-                                const content::mail::ThreadMessage& message, const std::string& subject_key);
+  Result<std::string> thread_of(const json::object& record, const std::vector<std::string>& references,
+                                const RecordContext& context, const content::mail::ThreadMessage& message,
+                                const std::string& subject_key);
   Result<std::string> stored_thread(const RecordContext& context, std::string_view kind,
                                     std::string_view key);
   Result<std::string> thread_by_subject(const RecordContext& context, const std::string& subject_key,

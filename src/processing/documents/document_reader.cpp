@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/utf8.hpp"
+#include "connectors/records.hpp"
 #include "content/documents/analyse.hpp"
+#include "content/documents/dateline.hpp"
 #include "model/entity.hpp"
 
 namespace castiel::processing {
@@ -49,6 +51,30 @@ json::object as_document(json::object structure) {
   }
   document["text"] = text;
   return document;
+}
+
+// When a document is of: when it says it was last changed, else the mail it came with, else a day in its name
+// or at its head, else its file. Nothing where none of them tells.
+std::pair<std::optional<Timestamp>, std::string_view> dated(const json::object& structure,
+                                                            const json::object& record, std::string_view text,
+                                                            bool came_along, Timestamp observed_at) {
+  constexpr Timestamp kEarliest{631'152'000'000'000};  // 1990: earlier ones are a program's zero
+  for (const char* name : {"modifiedAt", "createdAt"}) {
+    if (const auto own = parse_timestamp(string_or(structure, name)); own && *own >= kEarliest)
+      return {*own, "document"};
+  }
+  const auto modified = parse_timestamp(string_or(record, "modifiedAt"));
+  if (came_along && modified) return {*modified, "mail"};
+  // A file is no older than what stands in it: a later day is of something else.
+  constexpr auto kZones = std::chrono::hours(24);
+  const Timestamp latest = (modified && *modified >= kEarliest ? *modified : observed_at) + kZones;
+  const auto fits = [&](Timestamp at) { return at >= kEarliest && at <= latest; };
+  if (const auto day = connectors::date_in_name(string_or(record, "title")); day && fits(start_of(*day)))
+    return {start_of(*day), "name"};
+  if (const auto day = content::documents::dateline_of(text); day && fits(start_of(*day)))
+    return {start_of(*day), "text"};
+  if (modified) return {*modified, "file"};
+  return {std::nullopt, ""};
 }
 
 }  // namespace
@@ -108,6 +134,7 @@ Result<Understood> DocumentReader::read(const json::object& record, const Record
   };
   const std::string type = string_or(structure, "documentType", type_by_name(string_or(record, "title")));
   const auto author = string_or(structure, "author");
+  const auto [date, date_from] = dated(structure, record, text, out.came_along, context.observed_at);
   out.data = {{"documentType", type},
               {"title", title},
               {"url", string_or(record, "url")},
@@ -121,6 +148,8 @@ Result<Understood> DocumentReader::read(const json::object& record, const Record
               {"sentiment", take("sentiment", nullptr)},
               {"topics", take("topics", json::array())},
               {"language", take("language", "")},
+              {"date", date ? json::value(to_string(*date)) : json::value(nullptr)},
+              {"dateFrom", date_from},
               {"createdAt", when("createdAt")},
               {"createdBy", author},
               {"modifiedAt", when("modifiedAt")},

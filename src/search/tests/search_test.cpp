@@ -55,6 +55,28 @@ TEST(Chunks, of_a_document_are_its_pages) {
   EXPECT_EQ(to_string(chunks[1].at), "2026-02-03T04:05:06Z");
 }
 
+TEST(Chunks, of_a_workbook_are_its_sheets) {
+  json::object data{{"title", "Prices"},
+                    {"date", "2026-09-08T00:00:00Z"},
+                    {"modifiedAt", "2026-11-25T00:00:00Z"},
+                    {"extractedText", "Summary\nOptions\t127,000\nOptions\nLines 3-4\na remark"},
+                    {"sheets", parse_json(R"([{"name":"Summary"},{"name":"Options"}])").value()}};
+  const auto sheets = chunks_of(shard("document", data));
+  ASSERT_EQ(sheets.size(), 2u);
+  EXPECT_EQ(sheets[0].text, "Summary\nOptions\t127,000\n");
+  EXPECT_EQ(sheets[1].text, "Options\nLines 3-4\na remark");
+  EXPECT_NE(sheets[1].locator.find(R"("sheet":"Options")"), std::string::npos);
+  EXPECT_EQ(to_string(sheets[0].at), "2026-09-08T00:00:00Z");
+  data["sheets"].get_array().push_back(json::object{{"name", "Another"}});
+  EXPECT_EQ(chunks_of(shard("document", data)).size(), 1u) << "no text is lost";
+}
+
+TEST(Chunks, of_a_task_are_of_the_day_it_was_said) {
+  const auto task = chunks_of(shard("task", {{"title", "Send it"}, {"saidAt", "2026-10-14T00:00:00Z"}}));
+  ASSERT_EQ(task.size(), 1u);
+  EXPECT_EQ(to_string(task[0].at), "2026-10-14T00:00:00Z");
+}
+
 TEST(Chunks, of_a_meeting_are_stretches_with_their_minute) {
   json::array segments;
   for (int i = 0; i < 60; ++i)
@@ -173,6 +195,33 @@ TEST_F(IndexTest, a_mail_is_found_with_its_place_until_it_is_deleted) {
   mail.deleted_at = clock.now();
   put(acme, mail, 2, model::event::kShardDeleted);
   EXPECT_TRUE(find(acme, "changed")["items"].as_array().empty());
+}
+
+TEST_F(IndexTest, a_word_of_a_call_is_found_at_its_own_minute) {  // DOC-5, MEET-2
+  json::array segments;
+  for (int i = 0; i < 12; ++i) {
+    segments.push_back({{"index", i},
+                        {"speaker", "Ann"},
+                        {"startTime", 50.0 * i},
+                        {"text", i == 7 ? "What about\nVibranode?" : "We talk."}});
+  }
+  put(acme, shard("meeting", {{"title", "Call"}, {"transcript", {{"segments", segments}}}}), 0,
+      model::event::kShardCreated);
+  const auto answer = find(acme, "vibranode");
+  ASSERT_EQ(answer.at("items").get_array().size(), 1u);
+  const auto& place = answer.at("items").get_array()[0].get_object().at("locator").get_object();
+  EXPECT_EQ(int_or(place, "segment", -1), 7);
+  EXPECT_EQ(int_or(place, "minute", -1), 5);
+  EXPECT_EQ(place.at("seconds").to_number<double>(), 350);
+}
+
+TEST_F(IndexTest, what_has_only_a_title_shows_it_with_its_mark) {
+  put(acme, shard("event", {{"title", "Bottling hall: prices"}}), 0, model::event::kShardCreated);
+  const auto answer = find(acme, "Price");
+  ASSERT_EQ(answer.at("items").get_array().size(), 1u);
+  const auto& hit = answer.at("items").get_array()[0].get_object();
+  EXPECT_EQ(string_or(hit, "snippet"), "Bottling hall: prices");
+  EXPECT_EQ(json::serialize(hit.at("highlights")), R"([{"start":15,"end":21}])");
 }
 
 RC_GTEST_FIXTURE_PROP(IndexTest, any_text_is_a_query, (const std::string& text)) {

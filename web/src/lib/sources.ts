@@ -12,7 +12,8 @@ export const kKinds: Record<EntryKind, { one: string; many: string }> = {
 };
 
 export const isKind = (type: string | null | undefined): type is EntryKind => !!type && Object.hasOwn(kKinds, type);
-export const kindName = (type: string | null | undefined): string => (isKind(type) ? kKinds[type].one : type || 'Record');
+const kRecords: Record<string, string> = { opportunity: 'Deal', account: 'Account', contact: 'Contact', contact_role: 'Role in a deal', product: 'Product', user: 'Our side', activity: 'Activity' };
+export const kindName = (type: string | null | undefined): string => (isKind(type) ? kKinds[type].one : (kRecords[type ?? ''] ?? (type || 'Record')));
 
 /** "page 3", "minute 4:29" … of a place in a source; empty when the whole source is meant. */
 export function locatorText(locator: Locator | null | undefined): string {

@@ -649,6 +649,8 @@ export interface DocumentData {
   pages?: { number: number; text: string; ocr?: boolean }[];
   slides?: { number: number; text: string; notes?: string | null; hidden?: boolean }[];
   sheets?: { name: string; rows: unknown[][] }[];
+  date?: string | null;
+  dateFrom?: string | null;
   createdBy?: string | null;
   createdAt?: string | null;
   modifiedAt?: string | null;

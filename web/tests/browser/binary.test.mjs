@@ -188,6 +188,18 @@ describe('over the real program', { skip: !binary }, () => {
     await done();
   });
 
+  test('every deal opens whole, whatever is linked to it', async () => {
+    const deals = (await api('/deals?tenant=demo&limit=100')).items;
+    const { page, done } = await browser.visit('/deals?tenant=demo');
+    for (const deal of deals) {
+      await page.goto(`${base}/deals/${deal.id}?tenant=demo`);
+      await page.getByRole('heading', { name: deal.name, exact: true }).waitFor();
+      for (const part of ['Timeline', 'People']) await page.getByRole('region', { name: part, exact: true }).locator('li, .empty').first().waitFor();
+      assert.equal(await page.getByRole('alert').count(), 0, deal.name);
+    }
+    await done();
+  });
+
   test('the search finds a page of a document and opens it there', async () => {
     const { page, done } = await browser.visit('/?tenant=demo');
     await page.getByRole('banner').getByRole('searchbox').fill('Servicepauschale');

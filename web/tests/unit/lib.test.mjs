@@ -122,6 +122,8 @@ test('evidence is marked by code points where its offsets fit, else by its words
 
 test('a place in a source becomes words and an address, and the address the place again', () => {
   assert.equal(sources.locatorText({ page: 3 }), 'page 3');
+  assert.equal(sources.kindName('opportunity'), 'Deal');
+  assert.equal(sources.kindName('email'), 'Mail');
   assert.equal(sources.locatorText({ minute: 4.5, segment: 7 }), 'at 4:30');
   assert.equal(sources.locatorText(null), '');
   assert.equal(sources.offsetText(3729), '1:02:09');

@@ -271,6 +271,26 @@ class HtmlReader {
   std::size_t cells_ = 0;
 };
 
+// When a page was written, by the names publishers use.
+void read_times(const GumboElement& element, Metadata& metadata) {
+  std::string name(attribute_of(element, "name"));
+  for (const char* other : {"property", "itemprop", "http-equiv"}) {
+    if (name.empty()) name = attribute_of(element, other);
+  }
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  constexpr auto kCreated = std::to_array<std::string_view>({"article:published_time", "created", "date",
+                                                             "datepublished", "dc.date", "dc.date.created",
+                                                             "dcterms.created", "dcterms.date", "pubdate"});
+  constexpr auto kModified =
+      std::to_array<std::string_view>({"article:modified_time", "datemodified", "dc.date.modified",
+                                       "dcterms.modified", "last-modified", "og:updated_time", "revised"});
+  const auto content = attribute_of(element, "content");
+  if (metadata.created.empty() && std::ranges::find(kCreated, name) != kCreated.end())
+    metadata.created = content;
+  if (metadata.modified.empty() && std::ranges::find(kModified, name) != kModified.end())
+    metadata.modified = content;
+}
+
 // Of <title> and <meta>, in the head.
 void read_head(const GumboNode* node, Metadata& metadata, int depth) {
   if (depth > 8 || node->type != GUMBO_NODE_ELEMENT) return;
@@ -283,6 +303,7 @@ void read_head(const GumboNode* node, Metadata& metadata, int depth) {
   if (element.tag == GUMBO_TAG_META &&
       content::impl::starts_with_fold(attribute_of(element, "name"), "author"))
     metadata.author = attribute_of(element, "content");
+  if (element.tag == GUMBO_TAG_META) read_times(element, metadata);
   for (unsigned i = 0; i < element.children.length; ++i)
     read_head(static_cast<const GumboNode*>(element.children.data[i]), metadata, depth + 1);
 }

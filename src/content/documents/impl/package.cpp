@@ -16,12 +16,21 @@ std::string lowered(std::string_view text) {
   return result;
 }
 
+// A zip's list of contents stands at its end; what lacks it was cut off.
+bool is_whole(std::string_view bytes) {
+  constexpr std::string_view kEnd("PK\x05\x06", 4);
+  constexpr std::size_t kEndBytes = 22;
+  const auto end = bytes.rfind(kEnd);
+  return end != bytes.npos && bytes.size() - end >= kEndBytes;
+}
+
 }  // namespace
 
 Result<Package> Package::open(std::string_view bytes) {
   ArchiveLimits limits;
   limits.max_total_bytes = 192u << 20;
   CASTIEL_ASSIGN(auto unpacked, unpack_archive(bytes, {}, limits));
+  if (!is_whole(bytes)) return permanent("corrupt", "the document breaks off");
   Package package;
   for (auto& member : unpacked.members) {
     package.by_lower_.emplace(lowered(member.name), member.name);

@@ -224,7 +224,26 @@ class Reader {
     }
     if (type.value == "application/ms-tnef") warn("winmail.dat (TNEF) is left as an attachment");
     if (type.value == "message/partial") warn("a piece of a split message");
+    auto original = type.value == "text/rfc822-headers" ? message_id_in(bytes) : std::nullopt;
     add_part(object, std::move(name), type.value, std::move(bytes), disposition.value);
+    if (original)
+      mail_.structure["attachments"].get_array().back().get_object()["messageId"] = std::move(*original);
+  }
+
+  // Of the header a report gives back.
+  static std::optional<std::string> message_id_in(std::string_view header) {
+    constexpr std::string_view kName = "message-id:";
+    for (std::size_t from = 0; from < header.size();) {
+      const auto to = std::min(header.find('\n', from), header.size());
+      const auto line = header.substr(from, to - from);
+      from = to + 1;
+      if (lowered(line.substr(0, kName.size())) != kName) continue;
+      // The value may stand on the next line.
+      const auto value = header.substr(from - 1 - line.size() + kName.size(), line.size() + 300);
+      if (auto ids = parse_ids(value); !ids.empty()) return ids.front();
+      return std::nullopt;
+    }
+    return std::nullopt;
   }
 
   Segment text_segment(std::string bytes, const Parameters& type, bool html) {
@@ -269,6 +288,7 @@ class Reader {
     entry["text"] = sub["text"];
     entry["subject"] = sub["subject"];
     entry["from"] = sub["from"];
+    entry["messageId"] = sub["messageId"];
   }
 
   void add_part(GMimeObject* object, std::string name, std::string media_type, std::string bytes,
