@@ -2,6 +2,7 @@
 // What of a simulated world outlives its processes: database file, sources, clock, chance, faults, trace. One
 // world owns one; one thread.
 
+#include <fmt/format.h>
 #include <stdlib.h>
 
 #include <filesystem>
@@ -19,11 +20,15 @@ namespace castiel::sim {
 
 class LogIntoTrace final : public telemetry::LineSink {
  public:
-  explicit LogIntoTrace(Trace& trace) : trace_(&trace) {}
-  void write(telemetry::Level, std::string_view line) override { trace_->note(fmt::format("log {}", line)); }
+  LogIntoTrace(Trace& trace, Probes& probes) : trace_(&trace), probes_(&probes) {}
+  void write(telemetry::Level, std::string_view line) override {
+    trace_->note(fmt::format("log {}", line));
+    if (line.find("page_split") != line.npos) probes_->hit("page split");
+  }
 
  private:
   Trace* trace_;
+  Probes* probes_;
 };
 
 // A folder of its own in memory, gone with the world.
@@ -56,7 +61,7 @@ struct Durable {
         plan(o.faults ? plan_of(o.seed) : FaultPlan::none()),
         faults(plan, o.seed ^ 0x5eedf4417ULL, clock, trace, probes),
         sim_files(files, faults),
-        log(std::make_shared<LogIntoTrace>(trace), clock, {telemetry::Level::info, 1'000'000}) {
+        log(std::make_shared<LogIntoTrace>(trace, probes), clock, {telemetry::Level::info, 1'000'000}) {
     // Before any import: what is found near a document's time is the same whenever it is read.
     files.date(clock.now() - std::chrono::days(30));
     for (const auto& tenant : workload.tenants) {

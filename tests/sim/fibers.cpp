@@ -30,20 +30,21 @@ void Fibers::spawn(int process, std::string name, Body body) {
   // Some are far slower than others, so that whole steps of some go by while others make one call.
   fiber->weight = random_->below(4) == 0 ? 1 + static_cast<unsigned>(random_->below(4)) : kUsual;
   auto* raw = fiber.get();
-  fiber->context = boost::context::fiber(std::allocator_arg, boost::context::protected_fixedsize_stack(kStackBytes),
-                                         [this, raw](boost::context::fiber&& scheduler) {
-                                           scheduler_ = std::move(scheduler);
-                                           try {
-                                             raw->body();
-                                           } catch (const Killed&) {
-                                           } catch (const Crash& crash) {
-                                             raw->died = crash.where;
-                                           } catch (const Stuck&) {
-                                             raw->escaped = std::current_exception();
-                                           }
-                                           raw->done = true;
-                                           return std::move(scheduler_);
-                                         });
+  fiber->context =
+      boost::context::fiber(std::allocator_arg, boost::context::protected_fixedsize_stack(kStackBytes),
+                            [this, raw](boost::context::fiber&& scheduler) {
+                              scheduler_ = std::move(scheduler);
+                              try {
+                                if (!raw->killed) raw->body();
+                              } catch (const Killed&) {
+                              } catch (const Crash& crash) {
+                                raw->died = crash.where;
+                              } catch (const Stuck&) {
+                                raw->escaped = std::current_exception();
+                              }
+                              raw->done = true;
+                              return std::move(scheduler_);
+                            });
   fibers_.push_back(std::move(fiber));
 }
 
@@ -66,7 +67,7 @@ void Fibers::leave() {
 }
 
 void Fibers::yield() {
-  if (current_ == nullptr || std::uncaught_exceptions() > 0) return;
+  if (current_ == nullptr || quiet_ > 0 || std::uncaught_exceptions() > 0) return;
   if (current_->killed) throw Killed{};
   leave();
 }
@@ -88,9 +89,13 @@ void Fibers::stir(int process) {
   }
 }
 
-int Fibers::process() const { return current_ == nullptr ? 0 : current_->process; }
+int Fibers::process() const {
+  return current_ == nullptr ? 0 : current_->process;
+}
 
-const std::string& Fibers::name() const { return current_->name; }
+const std::string& Fibers::name() const {
+  return current_->name;
+}
 
 bool Fibers::frozen(int process) const {
   const auto it = frozen_.find(process);
@@ -102,7 +107,7 @@ bool Fibers::has(int process) const {
 }
 
 void Fibers::wake_due() {
-  const Duration now = clock_->monotonic();
+  const Duration now = looked_ = clock_->monotonic();
   for (auto& fiber : fibers_) {
     if (fiber->waiting && (fiber->until <= now || (fiber->ready && fiber->ready()))) fiber->waiting = false;
   }
@@ -118,7 +123,7 @@ bool Fibers::run_one(std::optional<Death>& death) {
     return sum;
   };
   std::uint64_t all = total();
-  if (all == 0) {
+  if (all == 0 || looked_ != clock_->monotonic()) {
     wake_due();
     all = total();
     if (all == 0) return false;
@@ -153,14 +158,8 @@ void Fibers::kill(int process) {
       continue;
     }
     fiber.killed = true;
-    if (fiber.context && !fiber.done) {
-      // One that never ran has nothing to unwind.
-      fiber.body = fiber.globals.caught == nullptr && fiber.body ? std::move(fiber.body) : Body();
-      resume(fiber);
-    }
-    if (fiber.done) {
-      fibers_.erase(fibers_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
+    while (!fiber.done) resume(fiber);
+    fibers_.erase(fibers_.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// The steps of several simulated processes, on fibers of one thread: each port call yields, and the seed picks
-// who goes on. Whoever waits does so for virtual time or a condition; when nobody can go on, time passes.
-// One thread owns it; no fiber leaves that thread.
+// The steps of several simulated processes, on fibers of one thread: each port call yields, and the seed
+// picks who goes on. Whoever waits does so for virtual time or a condition; when nobody can go on, time
+// passes. One thread owns it; no fiber leaves that thread.
 
 #include <boost/context/fiber.hpp>
 #include <boost/context/protected_fixedsize_stack.hpp>
@@ -57,6 +57,10 @@ class Fibers {
   // Something happened that those who wait in a process may be interested in. 0: in any.
   void stir(int process);
 
+  // While quiet nobody else gets a turn: somebody holds a lock of the machine.
+  void be_quiet(bool quiet) { quiet_ += quiet ? 1 : -1; }
+  bool quiet() const { return quiet_ > 0; }
+
   std::int64_t switches() const { return switches_; }
   std::string describe() const;
 
@@ -91,6 +95,20 @@ class Fibers {
   Fiber* current_ = nullptr;
   boost::context::fiber scheduler_;
   std::int64_t switches_ = 0;
+  int quiet_ = 0;
+  Duration looked_{-1};  // when those who wait were last asked
+};
+
+// Nobody else gets a turn while it lives.
+class Quiet {
+ public:
+  explicit Quiet(Fibers& fibers) : fibers_(&fibers) { fibers_->be_quiet(true); }
+  ~Quiet() { fibers_->be_quiet(false); }
+  Quiet(const Quiet&) = delete;
+  Quiet& operator=(const Quiet&) = delete;
+
+ private:
+  Fibers* fibers_;
 };
 
 }  // namespace castiel::sim

@@ -23,6 +23,7 @@ Result<std::vector<Delivery>> SimBroker::receive_by(std::string_view queue, cons
   faults_->point("broker.receive");
   CASTIEL_ASSIGN(auto deliveries, inner_->receive_by(queue, limits, deadline));
   if (deliveries.empty()) return deliveries;
+  tell(deliveries, true);
   faults_->point("broker.received");
   if (deliveries.size() == 1 && deliveries.front().deliveries > 1) probes_->hit("redelivered alone");
   if (mutant_ == Mutant::forgets_messages) {
@@ -40,10 +41,15 @@ Result<std::vector<Delivery>> SimBroker::receive_by(std::string_view queue, cons
 
 Result<> SimBroker::settle(storage::Transaction& tx, std::span<const Delivery> deliveries) {
   if (mutant_ == Mutant::acknowledges_early) return {};
+  for (const auto& d : deliveries) {
+    CASTIEL_ASSIGN(const bool before, tx.in_inbox(fmt::format("settled/{}", d.queue), d.message_id));
+    if (before) probes_->hit("redelivery found in the inbox");
+  }
   return inner_->settle(tx, deliveries);
 }
 
 void SimBroker::settled(std::span<const Delivery> deliveries) {
+  tell(deliveries, false);
   if (mutant_ == Mutant::acknowledges_early) return;
   faults_->point("broker.settled");
   inner_->settled(deliveries);
@@ -51,12 +57,14 @@ void SimBroker::settled(std::span<const Delivery> deliveries) {
 
 Result<> SimBroker::refuse(std::span<const Delivery> deliveries, Duration delay,
                            const storage::Failure& failure) {
+  tell(deliveries, false);
   faults_->point("broker.refuse");
   probes_->hit("step refused");
   return inner_->refuse(deliveries, delay, failure);
 }
 
 Result<> SimBroker::release(std::span<const Delivery> deliveries, Duration delay) {
+  tell(deliveries, false);
   faults_->point("broker.release");
   probes_->hit("released until later");
   return inner_->release(deliveries, delay);

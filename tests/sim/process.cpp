@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kMaxDeliveries = 10;           // RETRY-4
+constexpr int kMaxDeliveries = 10;          // RETRY-4
 constexpr std::size_t kInlineBytes = 1200;  // of a record; larger ones travel by claim
 
 // Everything is declared: what the recogniser makes of a column may differ from file to file, and the model
@@ -151,7 +151,7 @@ Result<> User::start() {
     w.trace.note(fmt::format("{}: all imports done", work_->tenant));
     return {};
   }
-  if (!resumes) w.clock.advance(between_);
+  if (!resumes) pause_();
   sync::ImportOptions options;
   const auto& path = work_->waves[wave_].files.front().path;
   options.paths = {path.substr(0, path.rfind('/'))};

@@ -70,9 +70,9 @@ class Stages {
 // A tenant's user: starts its imports one after another, and takes up what a process before left.
 class User {
  public:
-  // `between`: virtual time between two imports, more than the wall clock is ever stepped.
-  User(Stages& stages, const TenantWork& work, Duration between)
-      : stages_(&stages), work_(&work), between_(between) {}
+  // `pause`: lets virtual time pass between two imports, more than the wall clock is ever stepped.
+  User(Stages& stages, const TenantWork& work, std::function<void()> pause)
+      : stages_(&stages), work_(&work), pause_(std::move(pause)) {}
   // False when there was nothing to do.
   Result<bool> step();
   bool done() const { return done_; }
@@ -84,7 +84,7 @@ class User {
 
   Stages* stages_;
   const TenantWork* work_;
-  Duration between_;
+  std::function<void()> pause_;
   std::unique_ptr<sync::ImportJob> job_;
   std::size_t wave_ = 0;
   bool located_ = false;

@@ -16,26 +16,14 @@ using messaging::rabbitmq::Incoming;
 
 namespace {
 
-constexpr Duration kHeartbeats = 40s;      // a silent connection is given up after two of them
-constexpr Duration kAnswerLimit = 10s;     // of a question
-constexpr Duration kPatience = 10s;        // an idle link looks up this often: less than it does, to save steps
+constexpr Duration kHeartbeats = 40s;   // a silent connection is given up after two of them
+constexpr Duration kAnswerLimit = 10s;  // of a question
+constexpr Duration kPatience = 10s;     // an idle link looks up this often: less than it does, to save steps
 constexpr Duration kLongestConfirm = 45s;  // beyond what the client waits for
 
 Error broken() {
   return {"broker_unreachable", "the connection to the broker broke", ErrorClass::transient, {}};
 }
-
-// Points without a switch: somebody holds a lock.
-class Quiet {
- public:
-  explicit Quiet(Fibers& fibers) : fibers_(&fibers) { fibers_->be_quiet(true); }
-  ~Quiet() { fibers_->be_quiet(false); }
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
-
- private:
-  Fibers* fibers_;
-};
 
 }  // namespace
 
@@ -149,7 +137,8 @@ class SimConnection final : public messaging::rabbitmq::Connection {
       if (!s.down.empty() && !clogged) {
         Incoming incoming = std::move(s.down.front());
         s.down.pop_front();
-        if (const auto* confirmed = std::get_if<messaging::rabbitmq::Confirmed>(&incoming)) forget(*confirmed);
+        if (const auto* confirmed = std::get_if<messaging::rabbitmq::Confirmed>(&incoming))
+          forget(*confirmed);
         return incoming;
       }
       if (woken(wake) || server_->now() >= until) return std::nullopt;
@@ -239,8 +228,8 @@ class SimConnection final : public messaging::rabbitmq::Connection {
 };
 
 messaging::rabbitmq::Connector Server::connector(int process) {
-  return [this, process](const messaging::RabbitmqUrl&, std::string_view name)
-             -> Result<std::unique_ptr<messaging::rabbitmq::Connection>> {
+  return [this, process](const messaging::RabbitmqUrl&,
+                         std::string_view name) -> Result<std::unique_ptr<messaging::rabbitmq::Connection>> {
     w_->faults.point("amqp.connect");
     if (now() < down_until_) return std::unexpected(broken());
     auto session = std::make_shared<Session>();
@@ -469,7 +458,8 @@ void Server::deliver(const std::string& name) {
   auto& queue = queues_.at(name);
   // A queue that several work on: in turns.
   if (!queue.single) {
-    const auto free = std::ranges::find_if(queue.consumers, [&](const auto& c) { return queue.deliverable(c); });
+    const auto free =
+        std::ranges::find_if(queue.consumers, [&](const auto& c) { return queue.deliverable(c); });
     std::rotate(queue.consumers.begin(), free, queue.consumers.end());
   }
   const auto consumer = queue.consumers.front();
@@ -593,7 +583,11 @@ void Server::misbehave() {
   if (roll(plan_.drop)) {
     if (const auto s = any_session(below(3) == 0)) {
       const auto how = below(4);
-      break_up(s, how == 0 ? Notice::client_first : how == 1 ? Notice::server_first : Notice::both, "by itself");
+      break_up(s,
+               how == 0   ? Notice::client_first
+               : how == 1 ? Notice::server_first
+                          : Notice::both,
+               "by itself");
       w_->probes.hit("connection dropped");
     }
   }
@@ -650,8 +644,8 @@ std::string Server::describe() const {
     std::size_t unacked = 0;
     for (const auto& [number, c] : s->channels) unacked += c.unacked.size();
     if (unacked + s->up.size() + s->confirms.size() > 0)
-      text += fmt::format("\n    connection {} of {} ({}): {} unacknowledged, {} frames, {} confirms{}{}", s->number,
-                          s->process, s->name, unacked, s->up.size(), s->confirms.size(),
+      text += fmt::format("\n    connection {} of {} ({}): {} unacknowledged, {} frames, {} confirms{}{}",
+                          s->number, s->process, s->name, unacked, s->up.size(), s->confirms.size(),
                           s->client_up ? "" : ", client gone", s->server_up ? "" : ", server gone");
   }
   return text;

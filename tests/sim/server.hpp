@@ -1,9 +1,9 @@
 #pragma once
-// A RabbitMQ server and the network to it, as far as the broker uses them: topic, headers and direct exchanges,
-// durable queues, single active consumers, prefetch, publisher confirms, returned messages. Its connections
-// take the place of those of librabbitmq. They break in either direction, at different times on both sides,
-// get stuck, confirm late; the server refuses, blocks, restarts, loses queues. It outlives processes; one
-// world owns it, on the world's fibers.
+// A RabbitMQ server and the network to it, as far as the broker uses them: topic, headers and direct
+// exchanges, durable queues, single active consumers, prefetch, publisher confirms, returned messages. Its
+// connections take the place of those of librabbitmq. They break in either direction, at different times on
+// both sides, get stuck, confirm late; the server refuses, blocks, restarts, loses queues. It outlives
+// processes; one world owns it, on the world's fibers.
 
 #include <deque>
 #include <map>
@@ -22,8 +22,7 @@ inline constexpr int kServerProcess = 1'000;  // among the fibers' processes
 
 class Server {
  public:
-  Server(Durable& world, Fibers& fibers, const FleetPlan& plan)
-      : w_(&world), fibers_(&fibers), plan_(plan) {}
+  Server(Durable& world, Fibers& fibers, const FleetPlan& plan) : w_(&world), fibers_(&fibers), plan_(plan) {}
 
   // How a process gets its connections.
   messaging::rabbitmq::Connector connector(int process);

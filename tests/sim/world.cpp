@@ -72,8 +72,7 @@ class World {
     }
     w_.faults.stop();
     if (failures_.empty() && process_) {
-      auto verdict =
-          examine(*process_->store, w_.database(), w_.workload, w_.clock, w_.probes);
+      auto verdict = examine(*process_->store, w_.database(), w_.workload, w_.clock, w_.probes);
       failures_ = std::move(verdict.failures);
       outcome.state = std::move(verdict.state);
     }
@@ -145,7 +144,8 @@ class World {
       const auto started = process_->start();
       if (started) {
         for (const auto& tenant : w_.workload.tenants)
-          process_->users.emplace_back(*process_->stages, tenant, kBetweenImports);
+          process_->users.emplace_back(*process_->stages, tenant,
+                                       [this] { w_.clock.advance(kBetweenImports); });
         process_->stages->when_prepared([this] { interleave(); });
         return;
       }
@@ -291,15 +291,17 @@ class World {
 }  // namespace
 
 Outcome run_world(const WorldOptions& options) {
-  return World(options).run();
+  return options.footing == Footing::scaled_out ? run_fleet(options) : World(options).run();
 }
 
 Outcome run_and_compare(WorldOptions options) {
   options.faults = true;
   auto outcome = run_world(options);
   if (!outcome.failures.empty()) return outcome;
+  // Whatever the footing, the same has to come of it.
   options.faults = false;
   options.print = false;
+  options.footing = Footing::embedded;
   const auto calm = run_world(options);
   for (const auto& f : calm.failures) outcome.failures.push_back("without faults: " + f);
   std::size_t shown = 0;
