@@ -48,6 +48,7 @@ class Fibers {
 
   // --- in a fiber ---
   bool inside() const { return current_ != nullptr; }
+  const void* self() const { return current_; }
   int process() const;
   const std::string& name() const;
   void yield();

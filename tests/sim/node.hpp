@@ -109,13 +109,17 @@ class Node {
   void consume(messaging::Consumer& consumer);
   void relay_on();
   void use(User& user);
+  bool may_kill(const messaging::Delivery& delivery) const;
+  void go_alone();
 
   Fleet* fleet_;
   Durable& w_;
   Fibers& fibers_;
   int slot_, slots_, process_;
   bool stopping_ = false;
-  int busy_ = 0;  // consumers and users that have not ended yet
+  int busy_ = 0;                 // consumers and users that have not ended yet
+  int steps_ = 0;                // under way
+  std::set<const void*> alone_;  // fibers whose steps have to do with records that kill
   IdGenerator ids_;
   StoreCalls calls_;
   std::unique_ptr<storage::SqliteStore> store_;

@@ -280,8 +280,16 @@ Result<> RabbitmqBroker::refuse(std::span<const Delivery> deliveries, Duration d
 
 Result<> RabbitmqBroker::release(std::span<const Delivery> deliveries, Duration delay) {
   if (deliveries.empty()) return {};
-  if (auto* queue = impl_->find(deliveries.front().queue))
-    queue->state->release(deliveries, impl_->clock->now() + delay);
+  auto* queue = impl_->find(deliveries.front().queue);
+  if (queue == nullptr) return {};
+  const Timestamp due = impl_->clock->now() + delay;
+  for (const auto& d : deliveries) {
+    // Taken back, too, where it was kept when it was handed out: should this process end before it hands the
+    // message out again, it has not tried it. That it cannot be written now costs one try at most.
+    if (d.deliveries > 1 && d.deliveries < kServerDeliveryLimit)
+      (void)impl_->book.keep(d, {d.deliveries - 1, d.failures, due});
+  }
+  queue->state->release(deliveries, due);
   return {};
 }
 
