@@ -57,7 +57,7 @@ struct Durable {
         workload_random(o.seed * 3 + 1),
         ids_random(o.seed * 3 + 2),
         schedule(o.seed * 3 + 3),
-        workload(make_workload(workload_random, clock.now())),
+        workload(make_workload(workload_random, clock.now(), o.small)),
         plan(o.faults ? plan_of(o.seed) : FaultPlan::none()),
         faults(plan, o.seed ^ 0x5eedf4417ULL, clock, trace, probes),
         sim_files(files, faults),

@@ -295,7 +295,6 @@ Outcome run_world(const WorldOptions& options) {
 }
 
 Outcome run_and_compare(WorldOptions options) {
-  options.faults = true;
   auto outcome = run_world(options);
   if (!outcome.failures.empty()) return outcome;
   // Whatever the footing, the same has to come of it.

@@ -18,6 +18,7 @@ struct WorldOptions {
   bool print = false;  // the trace as it happens
   Mutant mutant = Mutant::none;
   Footing footing = Footing::embedded;
+  bool small = false;  // the workload
 };
 
 struct Outcome {
