@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "base/digest.hpp"
@@ -12,8 +13,9 @@ namespace {
 
 constexpr std::int64_t kMaxCallsOfStep = 400'000;
 constexpr std::int64_t kMaxClaimsOfStep = 100;
-constexpr double kBlobWeight = 10;     // there are few blobs
-constexpr double kWriteWeight = 0.05;  // a step has many single writes: each is a rarer place to fail
+constexpr double kBlobWeight = 10;           // there are few blobs
+constexpr std::uint64_t kWritesOfATurn = 8;  // others act after one of so many single writes
+constexpr double kWriteWeight = 0.05;        // a step has many single writes: each is a rarer place to fail
 
 bool is_write(std::string_view call) {
   return call.find(' ') != std::string_view::npos;
@@ -28,45 +30,83 @@ void Trace::note(const std::string& line) {
   if (print_) fmt::print("{}\n", last_.back());
 }
 
-const std::set<std::string, std::less<>>& Probes::declared() {
-  static const std::set<std::string, std::less<>> kDeclared{"crash before commit",
-                                                            "crash after commit",
-                                                            "crash in a write",
-                                                            "crash while handling",
-                                                            "crash between calls",
-                                                            "commit unknown, kept",
-                                                            "commit unknown, lost",
-                                                            "store busy",
-                                                            "disk full",
-                                                            "slow call",
-                                                            "wall clock back",
-                                                            "message duplicated",
-                                                            "redelivered alone",
-                                                            "record retried",
-                                                            "follower parked",
-                                                            "tries exhausted",
-                                                            "message dead for crashes",
-                                                            "import resumed",
-                                                            "version conflict",
-                                                            "step refused",
-                                                            "released until later",
-                                                            "key collision",
-                                                            "older version passed over",
-                                                            "process start failed",
-                                                            "lost line buried",
-                                                            "same bytes skipped",
-                                                            "blob not put",
-                                                            "blob not got",
-                                                            "extractor unavailable",
-                                                            "crash around a blob",
-                                                            "attachment dead",
-                                                            "linked",
-                                                            "two processes after each other"};
-  return kDeclared;
+namespace {
+
+const Probes::Names kBoth{"crash before commit",
+                          "crash after commit",
+                          "crash in a write",
+                          "crash while handling",
+                          "crash between calls",
+                          "commit unknown, kept",
+                          "commit unknown, lost",
+                          "store busy",
+                          "disk full",
+                          "slow call",
+                          "wall clock back",
+                          "redelivered alone",
+                          "record retried",
+                          "follower parked",
+                          "tries exhausted",
+                          "message dead for crashes",
+                          "import resumed",
+                          "version conflict",
+                          "step refused",
+                          "released until later",
+                          "key collision",
+                          "older version passed over",
+                          "process start failed",
+                          "lost line buried",
+                          "same bytes skipped",
+                          "blob not put",
+                          "blob not got",
+                          "extractor unavailable",
+                          "crash around a blob",
+                          "attachment dead",
+                          "linked",
+                          "two processes after each other"};
+const Probes::Names kEmbedded{"message duplicated"};
+const Probes::Names kScaledOut{"a client thinks a dead connection alive",
+                               "broker blocked",
+                               "broker restarted",
+                               "confirm late",
+                               "confirm lost after the broker had it",
+                               "confirms out of order",
+                               "connection broke while writing",
+                               "connection dropped",
+                               "lease given back",
+                               "lease lost",
+                               "lease taken over",
+                               "message returned",
+                               "page split",
+                               "partition given away",
+                               "path clogged",
+                               "process frozen",
+                               "process stopped in order",
+                               "publish refused",
+                               "queue removed",
+                               "redelivery found in the inbox",
+                               "sent after the lease was taken over",
+                               "several confirmed at once",
+                               "step of a message that another process has",
+                               "store conflict",
+                               "the server thinks a dead connection alive",
+                               "waited for the writer"};
+
+Probes::Names together(Probes::Names a, const Probes::Names& b) {
+  a.insert(b.begin(), b.end());
+  return a;
+}
+
+}  // namespace
+
+const Probes::Names& Probes::declared(Footing footing) {
+  static const auto kOfEmbedded = together(kBoth, kEmbedded);
+  static const auto kOfScaledOut = together(kBoth, kScaledOut);
+  return footing == Footing::embedded ? kOfEmbedded : kOfScaledOut;
 }
 
 void Probes::hit(std::string_view name) {
-  if (!declared().contains(name)) {
+  if (!kBoth.contains(name) && !kEmbedded.contains(name) && !kScaledOut.contains(name)) {
     fmt::print(stderr, "probe '{}' is not declared\n", name);
     std::abort();
   }
@@ -117,6 +157,47 @@ std::string FaultPlan::describe() const {
   return text.empty() ? "none" : text;
 }
 
+FleetPlan FleetPlan::swarm(SeededRandom& random) {
+  // Rates over a wide range: a storm of one kind shows what a drizzle of all does not.
+  const auto maybe = [&](double low, double high) {
+    return random.below(2) == 0 ? 0.0 : low * std::pow(high / low, random.uniform());
+  };
+  FleetPlan plan;
+  plan.drop = maybe(0.0001, 0.002);
+  plan.clog = maybe(0.0001, 0.002);
+  plan.restart = maybe(0.00002, 0.0002);
+  plan.block = maybe(0.00005, 0.0005);
+  plan.remove_queue = maybe(0.00005, 0.001);
+  plan.freeze = maybe(0.00005, 0.0005);
+  plan.stop = maybe(0.00003, 0.0003);
+  plan.clock = maybe(0.0001, 0.001);
+  plan.lost_write = maybe(0.0005, 0.01);
+  plan.refuse = maybe(0.002, 0.1);
+  plan.late = maybe(0.01, 0.5);
+  plan.conflict = maybe(0.005, 0.05);
+  return plan;
+}
+
+std::string FleetPlan::describe() const {
+  std::string text;
+  const auto add = [&](const char* name, double value) {
+    if (value > 0) text += fmt::format(" {}={:.5f}", name, value);
+  };
+  add("drop", drop);
+  add("clog", clog);
+  add("restart", restart);
+  add("block", block);
+  add("remove-queue", remove_queue);
+  add("freeze", freeze);
+  add("stop", stop);
+  add("clock", clock);
+  add("lost-write", lost_write);
+  add("refuse-publish", refuse);
+  add("late-confirm", late);
+  add("conflict", conflict);
+  return text;
+}
+
 void Faults::may_crash(std::string_view where, double weight) {
   if (crashes_ >= plan_.crashes || !roll(plan_.crash * weight)) return;
   ++crashes_;
@@ -135,6 +216,7 @@ void Faults::may_crash(std::string_view where, double weight) {
 }
 
 void Faults::point(std::string_view where) {
+  if (pass_) pass_();
   if (++calls_ > kMaxCallsOfStep) throw Stuck{std::string(where)};
   if (!active_) return;
   if (roll(plan_.slow)) {
@@ -167,6 +249,7 @@ Result<> Faults::extractor() {
 }
 
 Result<> Faults::before(std::string_view call) {
+  if (pass_ && (!is_write(call) || random_.below(kWritesOfATurn) == 0)) pass_();
   if (++calls_ > kMaxCallsOfStep) throw Stuck{std::string(call)};
   if (call == "claim" && ++claims_ > kMaxClaimsOfStep) throw Stuck{"claim"};
   if (!active_) return {};
@@ -204,6 +287,7 @@ Result<> Faults::before(std::string_view call) {
 }
 
 Result<> Faults::after(std::string_view call) {
+  if (pass_) pass_();
   if (!active_) return {};
   may_crash(fmt::format("{} done", call), 1);
   if (call == "commit" && roll(plan_.commit_kept)) {

@@ -3,6 +3,7 @@
 // probes. One world owns one of each; one thread.
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -41,9 +42,13 @@ class Trace {
 
 // Rare paths that a run of many seeds must have taken. Declared in one list; a hit of another name is a
 // mistake.
+enum class Footing { embedded, scaled_out };
+
 class Probes {
  public:
-  static const std::set<std::string, std::less<>>& declared();
+  using Names = std::set<std::string, std::less<>>;
+  // Of the worlds of one footing.
+  static const Names& declared(Footing footing);
   void hit(std::string_view name);
   void add(const Probes& other);
   const std::map<std::string, std::int64_t, std::less<>>& hits() const { return hits_; }
@@ -76,6 +81,26 @@ struct FaultPlan {
   std::string describe() const;
 };
 
+// What goes wrong besides in a world whose broker is elsewhere: with the way there, the server, and whole
+// processes. Probability for each step of the world, or for each call.
+struct FleetPlan {
+  double drop = 0;          // a connection breaks, on both sides at once or not
+  double clog = 0;          // nothing gets through a connection for a while
+  double restart = 0;       // the server goes away for a while
+  double block = 0;         // it takes no messages for a while
+  double remove_queue = 0;  // somebody removes an empty queue
+  double freeze = 0;        // a process gets no time for up to a minute
+  double stop = 0;          // a process is asked to end, and another one starts
+  double clock = 0;         // the wall clock is stepped
+  double lost_write = 0;    // of a write or question: the connection breaks in it
+  double refuse = 0;        // of a message published
+  double late = 0;          // of a confirm
+  double conflict = 0;      // of a commit: two transactions were in each other's way
+
+  static FleetPlan swarm(SeededRandom& random);
+  std::string describe() const;
+};
+
 class Faults final : public storage::CallObserver {
  public:
   Faults(FaultPlan plan, std::uint64_t seed, ManualClock& clock, Trace& trace, Probes& probes)
@@ -92,6 +117,8 @@ class Faults final : public storage::CallObserver {
   Result<> extractor();
 
   void begin_step() { calls_ = claims_ = 0; }
+  // Called wherever others may act.
+  void on_pass(std::function<void()> pass) { pass_ = std::move(pass); }
   // From now on nothing fails any more.
   void stop() { active_ = false; }
   bool active() const { return active_; }
@@ -115,6 +142,7 @@ class Faults final : public storage::CallObserver {
   int refusals_ = 0;
   Duration full_until_{-1};
   std::int64_t calls_ = 0, claims_ = 0;
+  std::function<void()> pass_;
 };
 
 }  // namespace castiel::sim

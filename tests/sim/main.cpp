@@ -5,7 +5,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,18 +18,24 @@ using namespace castiel::sim;
 namespace {
 
 struct Arguments {
-  std::uint64_t seeds = 200, from = 1, jobs = 2;
+  std::uint64_t seeds = 300, from = 1, jobs = 2;
   bool verbose = false;
   bool calm = false;
   bool probes = true;
+  std::optional<Footing> footing;  // nothing: by the seed
+
+  Footing footing_of(std::uint64_t seed) const {
+    return footing.value_or(seed % 3 == 0 ? Footing::embedded : Footing::scaled_out);
+  }
 };
 
 int usage() {
   fmt::print(stderr,
-             "Usage: castiel-sim [--seeds N] [--from S] [--jobs J] [--verbose] [--no-probes]\n\n"
-             "  --seeds N    how many worlds (default 200)\n"
+             "Usage: castiel-sim [--seeds N] [--from S] [--jobs J] [--world W] [--verbose] [--no-probes]\n\n"
+             "  --seeds N    how many worlds (default 300)\n"
              "  --from S     the first one's seed (default 1)\n"
              "  --jobs J     worlds at the same time (default 2)\n"
+             "  --world W    embedded or scaled-out; by default every third seed is an embedded one\n"
              "  --verbose    print what happens in each world\n"
              "  --calm       the worlds without faults\n"
              "  --no-probes  do not demand that every rare path was taken (for few seeds)\n");
@@ -39,38 +47,50 @@ bool number(const char* text, std::uint64_t& into) {
   return std::from_chars(text, end, into).ptr == end && end != text;
 }
 
+const char* name_of(Footing footing) {
+  return footing == Footing::embedded ? "embedded" : "scaled-out";
+}
+
 struct Totals {
   std::mutex mutex;
-  Probes probes;
+  std::map<Footing, Probes> probes;
   std::uint64_t done = 0, failed = 0;
   std::int64_t records = 0, steps = 0, processes = 0;
 };
 
 void run_seed(std::uint64_t seed, const Arguments& arguments, const char* program, Totals& totals) {
-  auto outcome = arguments.calm ? run_world({seed, false, arguments.verbose, Mutant::none})
-                                : run_and_compare({seed, true, arguments.verbose, Mutant::none});
+  const auto footing = arguments.footing_of(seed);
+  const bool fleet = footing == Footing::scaled_out;
+  const WorldOptions options{seed, !arguments.calm, arguments.verbose, Mutant::none, footing, fleet};
+  // A world of several processes costs more than one of a single one: not each has a calm one beside it.
+  const bool compared = !arguments.calm && (!fleet || seed % 4 == 0);
+  auto outcome = compared ? run_and_compare(options) : run_world(options);
   // A seed is worth something only if it repeats.
-  if (outcome.failures.empty() && seed % 20 == 0 && !arguments.calm &&
-      run_world({seed, true, false, Mutant::none}).trace_hash != outcome.trace_hash) {
-    outcome.failures.push_back("the same seed went another way the second time");
+  if (outcome.failures.empty() && seed % 20 == 0 && !arguments.calm) {
+    auto again = options;
+    again.print = false;
+    if (run_world(again).trace_hash != outcome.trace_hash)
+      outcome.failures.push_back("the same seed went another way the second time");
   }
   std::lock_guard lock(totals.mutex);
   if (arguments.verbose) {
     for (const auto& line : outcome.state) fmt::print("state: {}\n", line);
   }
-  totals.probes.add(outcome.probes);
+  totals.probes[footing].add(outcome.probes);
   totals.records += outcome.records;
   totals.steps += outcome.steps;
   totals.processes += outcome.processes;
   if (!outcome.failures.empty()) {
     ++totals.failed;
-    fmt::print("\nseed {} FAILED ({} records; faults: {})\n", seed, outcome.records, outcome.faults);
+    fmt::print("\nseed {} FAILED ({}, {} records; faults: {})\n", seed, name_of(footing), outcome.records,
+               outcome.faults);
     for (const auto& f : outcome.failures) fmt::print("  {}\n", f);
     if (!arguments.verbose) {
       fmt::print("its last events:\n");
       for (const auto& line : outcome.last_events) fmt::print("  {}\n", line);
     }
-    fmt::print("repeat it with: {} --seeds 1 --from {} --verbose --no-probes\n", program, seed);
+    fmt::print("repeat it with: {} --seeds 1 --from {} --world {} --verbose --no-probes\n", program, seed,
+               name_of(footing));
   }
   if (++totals.done % 50 == 0) fmt::print("{} seeds, {} failed\n", totals.done, totals.failed);
 }
@@ -87,6 +107,12 @@ int main(int argc, char** argv) {
       arguments.calm = true;
     } else if (a == "--no-probes") {
       arguments.probes = false;
+    } else if (a == "--world" && i + 1 < argc && std::string_view(argv[i + 1]) == "embedded") {
+      arguments.footing = Footing::embedded;
+      ++i;
+    } else if (a == "--world" && i + 1 < argc && std::string_view(argv[i + 1]) == "scaled-out") {
+      arguments.footing = Footing::scaled_out;
+      ++i;
     } else if (a == "--seeds" && i + 1 < argc && number(argv[i + 1], arguments.seeds)) {
       ++i;
     } else if (a == "--jobs" && i + 1 < argc && number(argv[i + 1], arguments.jobs)) {
@@ -113,11 +139,14 @@ int main(int argc, char** argv) {
   fmt::print("{} seeds, {} failed; {} records in {} steps of {} processes\n", arguments.seeds, failed,
              records, steps, processes);
   bool missing = false;
-  for (const auto& name : Probes::declared()) {
-    const auto it = probes.hits().find(name);
-    const auto n = it == probes.hits().end() ? 0 : it->second;
-    if (n == 0 || arguments.verbose) fmt::print("{} probe: {} {}\n", n == 0 ? "MISSED" : "hit", name, n);
-    missing = missing || n == 0;
+  for (const auto& [footing, all] : probes) {
+    for (const auto& name : Probes::declared(footing)) {
+      const auto it = all.hits().find(name);
+      const auto n = it == all.hits().end() ? 0 : it->second;
+      if (n == 0 || arguments.verbose)
+        fmt::print("{} probe ({}): {} {}\n", n == 0 ? "MISSED" : "hit", name_of(footing), name, n);
+      missing = missing || n == 0;
+    }
   }
   return failed > 0 || (arguments.probes && missing) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -18,11 +18,28 @@ using messaging::Step;
 
 // --- broker ---
 
+namespace {
+
+// Under the names by which the broker knows them.
+class Original {
+ public:
+  explicit Original(std::span<const Delivery> deliveries) : all_(deliveries.begin(), deliveries.end()) {
+    for (auto& d : all_) d.message_id.resize(std::min(d.message_id.size(), d.message_id.find('#')));
+  }
+  operator std::span<const Delivery>() const { return all_; }
+
+ private:
+  std::vector<Delivery> all_;
+};
+
+}  // namespace
+
 Result<std::vector<Delivery>> SimBroker::receive_by(std::string_view queue, const messaging::LimitsOf& limits,
                                                     Deadline deadline) {
   faults_->point("broker.receive");
   CASTIEL_ASSIGN(auto deliveries, inner_->receive_by(queue, limits, deadline));
   if (deliveries.empty()) return deliveries;
+  tell(deliveries, true);
   faults_->point("broker.received");
   if (deliveries.size() == 1 && deliveries.front().deliveries > 1) probes_->hit("redelivered alone");
   if (mutant_ == Mutant::forgets_messages) {
@@ -40,26 +57,33 @@ Result<std::vector<Delivery>> SimBroker::receive_by(std::string_view queue, cons
 
 Result<> SimBroker::settle(storage::Transaction& tx, std::span<const Delivery> deliveries) {
   if (mutant_ == Mutant::acknowledges_early) return {};
-  return inner_->settle(tx, deliveries);
+  for (const auto& d : deliveries) {
+    CASTIEL_ASSIGN(const bool before, tx.in_inbox(fmt::format("settled/{}", d.queue), d.message_id));
+    if (before) probes_->hit("redelivery found in the inbox");
+  }
+  return inner_->settle(tx, Original(deliveries));
 }
 
 void SimBroker::settled(std::span<const Delivery> deliveries) {
+  tell(deliveries, false);
   if (mutant_ == Mutant::acknowledges_early) return;
   faults_->point("broker.settled");
-  inner_->settled(deliveries);
+  inner_->settled(Original(deliveries));
 }
 
 Result<> SimBroker::refuse(std::span<const Delivery> deliveries, Duration delay,
                            const storage::Failure& failure) {
+  tell(deliveries, false);
   faults_->point("broker.refuse");
   probes_->hit("step refused");
-  return inner_->refuse(deliveries, delay, failure);
+  return inner_->refuse(Original(deliveries), delay, failure);
 }
 
 Result<> SimBroker::release(std::span<const Delivery> deliveries, Duration delay) {
+  tell(deliveries, false);
   faults_->point("broker.release");
   probes_->hit("released until later");
-  return inner_->release(deliveries, delay);
+  return inner_->release(Original(deliveries), delay);
 }
 
 Result<> SimBroker::retry(storage::Transaction& tx, std::string_view queue,

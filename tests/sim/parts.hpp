@@ -27,6 +27,7 @@ enum class Mutant {
   lets_older_win,      // an older version overwrites a newer one
   blobs_come_late,     // bytes are put away after what refers to them, if there is time
   acts_twice,          // what a link brings about is written a second time
+  confirms_early,      // the relay takes for confirmed what it has sent
 };
 
 // What outlives processes besides the store: how often a record still fails or kills.
@@ -37,6 +38,10 @@ class SimBroker final : public messaging::Broker {
   SimBroker(messaging::Broker& inner, storage::Store& store, const Clock& clock, Faults& faults,
             Probes& probes, Mutant mutant)
       : inner_(&inner), store_(&store), clock_(&clock), faults_(&faults), probes_(&probes), mutant_(mutant) {}
+
+  // Told of each message that a step gets, and that it has done with it.
+  using Watch = std::function<void(const messaging::Delivery&, bool taken)>;
+  void watch(Watch watch) { watch_ = std::move(watch); }
 
   Result<> declare(const messaging::QueueSpec& queue) override { return inner_->declare(queue); }
   Result<std::vector<messaging::Delivery>> receive_by(std::string_view queue,
@@ -61,6 +66,11 @@ class SimBroker final : public messaging::Broker {
   Probes* probes_;
   Mutant mutant_;
   std::int64_t renamed_ = 0;
+  Watch watch_;
+  void tell(std::span<const messaging::Delivery> deliveries, bool taken) {
+    for (const auto& d : deliveries)
+      if (watch_) watch_(d, taken);
+  }
 };
 
 // Wraps a stage's handler: its records behave as the workload says, its calls are places to die.

@@ -11,9 +11,10 @@ namespace {
 constexpr std::uint64_t kSeeds = 30;  // a mutant that lives longer than this is not caught
 
 // What is said of the first world that shows the mistake, empty if none does.
-std::string caught(Mutant mutant) {
+std::string caught(Mutant mutant, Footing footing = Footing::embedded) {
+  const bool fleet = footing == Footing::scaled_out;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    const auto outcome = run_world({seed, true, false, mutant});
+    const auto outcome = run_world({seed, true, false, mutant, footing, fleet});
     if (outcome.failures.empty()) continue;
     std::string all;
     for (const auto& failure : outcome.failures) all += failure + "\n";
@@ -46,6 +47,40 @@ TEST(Simulation, finds_bytes_that_are_put_away_too_late) {
 
 TEST(Simulation, finds_what_a_link_brings_about_written_twice) {
   EXPECT_THAT(caught(Mutant::acts_twice), testing::HasSubstr("activities"));
+}
+
+TEST(ScaledOutSimulation, finds_a_relay_that_takes_what_it_sent_for_confirmed) {
+  EXPECT_THAT(caught(Mutant::confirms_early, Footing::scaled_out), testing::HasSubstr("did not drain"));
+}
+
+TEST(ScaledOutSimulation, finds_a_consumer_that_acknowledges_before_the_commit) {
+  EXPECT_THAT(caught(Mutant::acknowledges_early, Footing::scaled_out), testing::HasSubstr("did not drain"));
+}
+
+TEST(ScaledOutSimulation, finds_an_inbox_that_forgets) {
+  EXPECT_THAT(caught(Mutant::forgets_messages, Footing::scaled_out), testing::HasSubstr("records mapped"));
+}
+
+TEST(ScaledOutSimulation, finds_failed_records_that_nobody_buries) {
+  EXPECT_THAT(caught(Mutant::swallows_failures, Footing::scaled_out),
+              testing::HasSubstr("effects and dead letters of what was read"));
+}
+
+TEST(ScaledOutSimulation, goes_the_same_way_with_the_same_seed) {
+  for (const std::uint64_t seed : {4u, 7u}) {
+    const WorldOptions options{seed, true, false, Mutant::none, Footing::scaled_out, true};
+    const auto once = run_world(options);
+    const auto again = run_world(options);
+    EXPECT_TRUE(once.failures.empty()) << once.failures.front();
+    EXPECT_EQ(once.trace_hash, again.trace_hash);
+    EXPECT_EQ(once.state, again.state);
+  }
+}
+
+TEST(ScaledOutSimulation, ends_as_the_embedded_world_does) {
+  const auto outcome = run_and_compare({12, false, false, Mutant::none, Footing::scaled_out, true});
+  EXPECT_TRUE(outcome.failures.empty()) << outcome.failures.front();
+  EXPECT_GT(outcome.state.size(), 20u);
 }
 
 TEST(Simulation, goes_the_same_way_with_the_same_seed) {

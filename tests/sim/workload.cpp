@@ -34,8 +34,8 @@ const T& pick(SeededRandom& random, const std::vector<T>& from) {
 
 class Maker {
  public:
-  Maker(SeededRandom& random, Timestamp from, std::string tenant, bool mixed)
-      : random_(random), from_(from), now_(from.micros / 1'000'000), mixed_(mixed) {
+  Maker(SeededRandom& random, Timestamp from, std::string tenant, bool mixed, bool small)
+      : random_(random), from_(from), now_(from.micros / 1'000'000), mixed_(mixed), small_(small) {
     work_.tenant = std::move(tenant);
     work_.mark = "of-" + work_.tenant;
   }
@@ -43,8 +43,8 @@ class Maker {
   TenantWork make() {
     dated_ = random_.below(3) != 0;
     users_ = 1 + static_cast<int>(random_.below(3));
-    accounts_ = 2 + static_cast<int>(random_.below(8));
-    deals_ = 3 + static_cast<int>(random_.below(11));
+    accounts_ = 2 + static_cast<int>(random_.below(small_ ? 3 : 8));
+    deals_ = 3 + static_cast<int>(random_.below(small_ ? 4 : 11));
     Wave first = full_export(0);
     std::optional<ContentMaker> contents;
     if (mixed_) {
@@ -52,7 +52,7 @@ class Maker {
       first.contents = contents->make("w0");
     }
     work_.waves.push_back(first);
-    if (random_.below(2) == 0) work_.waves.push_back(first);  // nothing new
+    if (!small_ && random_.below(2) == 0) work_.waves.push_back(first);  // nothing new
     if (random_.below(4) != 0) {
       work_.waves.push_back(updated_export(1));
       if (contents) work_.waves.back().contents = contents->make("w1");
@@ -272,7 +272,7 @@ class Maker {
   SeededRandom& random_;
   Timestamp from_;
   std::int64_t now_;
-  bool mixed_;
+  bool mixed_, small_;
   TenantWork work_;
   bool dated_ = true;
   int users_ = 0, accounts_ = 0, deals_ = 0;
@@ -313,12 +313,12 @@ std::int64_t Workload::records() const {
   return n;
 }
 
-Workload make_workload(SeededRandom& random, Timestamp from) {
+Workload make_workload(SeededRandom& random, Timestamp from, bool small) {
   Workload workload;
-  const std::size_t tenants = 2 + random.below(2);
-  workload.mixed = random.below(2) == 0;
+  const std::size_t tenants = 2 + (small ? 0 : random.below(2));
+  workload.mixed = random.below(small ? 3 : 2) == 0;
   for (std::size_t i = 0; i < tenants; ++i)
-    workload.tenants.push_back(Maker(random, from, fmt::format("t{}", i), workload.mixed).make());
+    workload.tenants.push_back(Maker(random, from, fmt::format("t{}", i), workload.mixed, small).make());
   return workload;
 }
 

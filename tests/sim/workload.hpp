@@ -63,8 +63,8 @@ struct Workload {
   std::int64_t records() const;
 };
 
-// `from`: the virtual now; everything dated lies before it.
-Workload make_workload(SeededRandom& random, Timestamp from);
+// `from`: the virtual now; everything dated lies before it. `small`: two tenants, and less of everything.
+Workload make_workload(SeededRandom& random, Timestamp from, bool small);
 
 // --- the model ---
 

@@ -2,31 +2,13 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
 
-#include "connectors/files/archive_files.hpp"
-#include "connectors/testing/memory_file_system.hpp"
-#include "extract/testing/direct_extractor.hpp"
-#include "intelligence/risk_handler.hpp"
-#include "linking/link_handler.hpp"
-#include "messaging/consumer.hpp"
+#include "durable.hpp"
 #include "messaging/embedded/embedded_broker.hpp"
-#include "model/entity.hpp"
-#include "model/event_types.hpp"
-#include "processing/calendar/event_reader.hpp"
-#include "processing/communications/email_reader.hpp"
-#include "processing/communications/message_reader.hpp"
-#include "processing/content/content_handler.hpp"
-#include "processing/crm/crm_handler.hpp"
-#include "processing/crm/relations_handler.hpp"
-#include "processing/documents/document_reader.hpp"
-#include "processing/meetings/meeting_reader.hpp"
-#include "search/index_handler.hpp"
-#include "storage/testing/memory_blobs.hpp"
-#include "sync/import_job.hpp"
+#include "process.hpp"
+#include "storage/sqlite/sqlite_store.hpp"
 
 namespace castiel::sim {
 
@@ -36,110 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t kMaxFaultySteps = 1'500;
 constexpr std::int64_t kMaxCleanSteps = 100'000;  // after the faults have stopped
-constexpr int kMaxDeliveries = 10;                // RETRY-4
 constexpr auto kBetweenImports = 2h;              // of virtual time; more than the wall clock is ever stepped
 constexpr auto kFarthestStep = 10min;
-constexpr std::size_t kInlineBytes = 1200;  // of a record; larger ones travel by claim
-
-// Everything is declared: what the recogniser makes of a column may differ from file to file, and the model
-// knows nothing of that.
-constexpr char kSourceMap[] = R"(files:
-  - match: "users*"
-    entity: user
-    columns: { Id: id, Name: name, Email: email, Title: title }
-  - match: "accounts*"
-    entity: account
-    columns: { Id: id, Name: name, Industry: industry, OwnerId: ownerId, LastModifiedDate: modifiedAt }
-  - match: "products*"
-    entity: product
-    columns: { Id: id, Name: name, ProductCode: code }
-  - match: "opportunity_history*"
-    entity: opportunity_change
-    columns: { Id: id, OpportunityId: opportunityId, Field: field, OldValue: oldValue, NewValue: newValue, CreatedDate: changedAt }
-  - match: "opportunities*"
-    entity: opportunity
-    columns: { Id: id, Name: name, AccountId: accountId, OwnerId: ownerId, StageName: stage, Amount: amount,
-               CloseDate: closeDate, LastModifiedDate: modifiedAt }
-)";
-
-const messaging::SchemaRegistry& schemas() {
-  static const auto registry = messaging::SchemaRegistry::create(messaging::builtin_schemas()).value();
-  return *registry;
-}
-
-class LogIntoTrace final : public telemetry::LineSink {
- public:
-  explicit LogIntoTrace(Trace& trace) : trace_(&trace) {}
-  void write(telemetry::Level, std::string_view line) override { trace_->note(fmt::format("log {}", line)); }
-
- private:
-  Trace* trace_;
-};
-
-// A folder of its own in memory, gone with the world.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = std::filesystem::exists("/dev/shm")
-                              ? "/dev/shm/castiel-sim-XXXXXX"
-                              : (std::filesystem::temp_directory_path() / "castiel-sim-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) std::abort();
-    path_ = pattern;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-struct Durable {
-  explicit Durable(const WorldOptions& o)
-      : options(o),
-        trace(o.print),
-        workload_random(o.seed * 3 + 1),
-        ids_random(o.seed * 3 + 2),
-        schedule(o.seed * 3 + 3),
-        workload(make_workload(workload_random, clock.now())),
-        plan(o.faults ? plan_of(o.seed) : FaultPlan::none()),
-        faults(plan, o.seed ^ 0x5eedf4417ULL, clock, trace, probes),
-        sim_files(files, faults),
-        log(std::make_shared<LogIntoTrace>(trace), clock, {telemetry::Level::info, 1'000'000}) {
-    // Before any import: what is found near a document's time is the same whenever it is read.
-    files.date(clock.now() - std::chrono::days(30));
-    for (const auto& tenant : workload.tenants) {
-      for (const auto& wave : tenant.waves) {
-        for (const auto& file : wave.files) files.put(file.path, file.text());
-        for (const auto& file : wave.contents.files) {
-          if (file.path.find("!/") == file.path.npos) files.put(file.path, file.bytes);
-        }
-        for (const auto& [path, bytes] : wave.contents.archives) files.put(path, bytes);
-      }
-    }
-  }
-  static FaultPlan plan_of(std::uint64_t seed) {
-    SeededRandom random(seed ^ 0x9e3779b9ULL);
-    return FaultPlan::swarm(random);
-  }
-
-  WorldOptions options;
-  Folder folder;
-  ManualClock clock{parse_timestamp("2026-03-01T08:00:00Z").value()};
-  Trace trace;
-  Probes probes;
-  SeededRandom workload_random, ids_random, schedule;
-  Workload workload;
-  BehaviourState behaviour;
-  FaultPlan plan;
-  Faults faults;
-  connectors::testing::MemoryFileSystem files;
-  SimFileSystem sim_files;
-  extract::DirectExtractor extractor;
-  storage::testing::MemoryBlobs blobs;
-  telemetry::Log log;
-};
 
 // What one operating system process would hold. Gone at a crash, without a farewell.
 struct Process {
@@ -149,7 +29,7 @@ struct Process {
 
   Result<> start() {
     storage::SqliteStore::Options options;
-    options.path = w.folder.file("castiel.db");
+    options.path = w.database();
     options.sync = false;
     options.cache_bytes = 4u << 20;
     options.observer = &w.faults;
@@ -157,76 +37,11 @@ struct Process {
     CASTIEL_ASSIGN(embedded, messaging::EmbeddedBroker::create(*store, w.clock));
     broker = std::make_unique<SimBroker>(*embedded, *store, w.clock, w.faults, w.probes, w.options.mutant);
     publisher = std::make_unique<messaging::Publisher>(schemas(), w.clock, ids);
-    crm = std::make_unique<processing::CrmHandler>(w.clock, ids);
-    sim_crm =
-        std::make_unique<SimHandler>(*crm, w.workload, w.behaviour, w.faults, w.probes, w.options.mutant);
-    add_consumer(model::queue::kDataRaw, {std::string(model::event::kDataRaw)}, *sim_crm);
-    add_consumer(model::queue::kRelations, {std::string(model::event::kImportRead)}, relations);
-    deals = std::make_unique<intelligence::DealBook>(w.clock, [](const storage::Reader&) {
-      intelligence::BookOptions o;
-      o.simulations = 20;
-      return o;
-    });
-    risk = std::make_unique<intelligence::RiskHandler>(*deals, w.clock);
-    sim_risk = std::make_unique<SimHandler>(*risk, w.workload, w.behaviour, w.faults, w.probes, Mutant::none);
-    add_consumer(model::queue::kAnalyticsRisk, {std::string(model::event::kOpportunityUpdated)}, *sim_risk);
-    add_consumer(kEventsQueue, {"shard.*"}, recorder);
-    if (w.workload.mixed) add_content();
-    for (auto& consumer : consumers) CASTIEL_TRY(consumer->declare());
+    stages = std::make_unique<Stages>(ProcessParts{&w, store.get(), broker.get(), publisher.get(), &ids});
+    for (auto& consumer : stages->consumers()) CASTIEL_TRY(consumer->declare());
     for (const auto& tenant : w.workload.tenants)
       CASTIEL_TRY(store->create_tenant(TenantId(tenant.tenant), Deadline::after(w.clock, 10s)));
     return {};
-  }
-
-  void add_content() {
-    namespace event = model::event;
-    namespace queue = model::queue;
-    namespace type = model::type;
-    using namespace processing;
-    add_stage(queue::kCommunications, {{event::kEmailReceived, event::kEmailProcessed, type::kEmail,
-                                        [] { return std::make_unique<EmailReader>(); }},
-                                       {event::kMessageReceived, event::kMessageProcessed, type::kMessage,
-                                        [] { return std::make_unique<MessageReader>(); }}});
-    add_stage(queue::kDocuments,
-              {{event::kDocumentDetected, event::kDocumentProcessed, type::kDocument,
-                [this] { return std::make_unique<DocumentReader>(extractor, blobs, w.clock); }}});
-    add_stage(queue::kMeetings, {{event::kMeetingCompleted, event::kMeetingProcessed, type::kMeeting,
-                                  [] { return std::make_unique<MeetingReader>(); }}});
-    add_stage(queue::kEvents, {{event::kEventCreated, event::kEventProcessed, type::kEvent,
-                                [] { return std::make_unique<EventReader>(); }}});
-    handlers.push_back(std::make_unique<search::IndexHandler>());
-    add_simulated(queue::kSearchIndex, search::IndexHandler::patterns(), *handlers.back(), Mutant::none);
-    handlers.push_back(std::make_unique<linking::LinkHandler>(
-        w.clock, ids, [](const storage::Reader&) { return std::vector<std::string>(); }));
-    add_simulated(queue::kEntityLinking, linking::LinkHandler::patterns(), *handlers.back(),
-                  w.options.mutant == Mutant::acts_twice ? Mutant::acts_twice : Mutant::none);
-  }
-  void add_stage(std::string_view queue, std::vector<processing::ContentKind> kinds) {
-    std::vector<std::string> patterns;
-    for (const auto& kind : kinds) patterns.emplace_back(kind.received);
-    handlers.push_back(std::make_unique<processing::ContentHandler>(
-        processing::ContentParts{&w.clock, &ids, &blobs,
-                                 [](const storage::Reader&) { return processing::TenantWords{}; }},
-        std::move(kinds)));
-    const bool planted = w.options.mutant != Mutant::acts_twice && w.options.mutant != Mutant::lets_older_win;
-    add_simulated(queue, std::move(patterns), *handlers.back(), planted ? w.options.mutant : Mutant::none);
-  }
-  void add_simulated(std::string_view queue, std::vector<std::string> patterns, messaging::Handler& handler,
-                     Mutant mutant) {
-    simulated.push_back(
-        std::make_unique<SimHandler>(handler, w.workload, w.behaviour, w.faults, w.probes, mutant));
-    add_consumer(queue, std::move(patterns), *simulated.back());
-  }
-
-  void add_consumer(std::string_view queue, std::vector<std::string> patterns, messaging::Handler& handler) {
-    messaging::ConsumerOptions options;
-    options.queue = {std::string(queue), std::move(patterns), kMaxDeliveries};
-    options.not_yet = 15s;  // polling costs the simulation steps, not time; so does waiting
-    options.longest_retry = 10s;
-    consumers.push_back(std::make_unique<messaging::Consumer>(
-        messaging::ConsumerParts{store.get(), broker.get(), &schemas(), publisher.get(), &w.clock,
-                                 &w.ids_random, &ids, w.log},
-        std::move(options), handler));
   }
 
   Durable& w;
@@ -235,28 +50,7 @@ struct Process {
   std::unique_ptr<messaging::EmbeddedBroker> embedded;
   std::unique_ptr<SimBroker> broker;
   std::unique_ptr<messaging::Publisher> publisher;
-  std::unique_ptr<processing::CrmHandler> crm;
-  std::unique_ptr<SimHandler> sim_crm;
-  processing::RelationsHandler relations;
-  std::unique_ptr<intelligence::DealBook> deals;
-  std::unique_ptr<intelligence::RiskHandler> risk;
-  std::unique_ptr<SimHandler> sim_risk;
-  SimExtractor extractor{w.extractor, w.faults};
-  SimBlobs blobs{w.blobs, w.faults, w.options.mutant};
-  connectors::ArchiveFileSystem files{w.sim_files, extractor, w.clock};
-  std::vector<std::unique_ptr<messaging::Handler>> handlers;
-  std::vector<std::unique_ptr<SimHandler>> simulated;
-  EventRecorder recorder;
-  std::vector<std::unique_ptr<messaging::Consumer>> consumers;
-
-  // A tenant's user: starts its imports one after another, and takes up what a process before left.
-  struct User {
-    const TenantWork* work;
-    std::unique_ptr<sync::ImportJob> job;
-    std::size_t wave = 0;
-    bool located = false;
-    bool done = false;
-  };
+  std::unique_ptr<Stages> stages;
   std::vector<User> users;
 };
 
@@ -278,8 +72,7 @@ class World {
     }
     w_.faults.stop();
     if (failures_.empty() && process_) {
-      auto verdict =
-          examine(*process_->store, w_.folder.file("castiel.db"), w_.workload, w_.clock, w_.probes);
+      auto verdict = examine(*process_->store, w_.database(), w_.workload, w_.clock, w_.probes);
       failures_ = std::move(verdict.failures);
       outcome.state = std::move(verdict.state);
     }
@@ -308,14 +101,14 @@ class World {
       }
       ++steps_;
       w_.faults.begin_step();
-      if (process_) process_->blobs.begin_step();
+      if (process_) process_->stages->begin_step();
       if (!process_) {
         start_process();
         continue;
       }
       step_surroundings();
       if (!process_) continue;
-      const std::size_t actors = process_->users.size() + process_->consumers.size();
+      const std::size_t actors = process_->users.size() + process_->stages->consumers().size();
       const std::size_t actor = w_.schedule.below(actors);
       bool progress = false;
       try {
@@ -351,10 +144,9 @@ class World {
       const auto started = process_->start();
       if (started) {
         for (const auto& tenant : w_.workload.tenants)
-          process_->users.push_back({&tenant, nullptr, 0, false, false});
-        process_->sim_crm->when_prepared([this] { interleave(); });
-        process_->sim_risk->when_prepared([this] { interleave(); });
-        for (auto& handler : process_->simulated) handler->when_prepared([this] { interleave(); });
+          process_->users.emplace_back(*process_->stages, tenant,
+                                       [this] { w_.clock.advance(kBetweenImports); });
+        process_->stages->when_prepared([this] { interleave(); });
         return;
       }
       unexpected("start", started.error());
@@ -370,7 +162,7 @@ class World {
   void interleave() {
     if (nested_ || !w_.faults.roll_interleave()) return;
     nested_ = true;
-    const std::size_t actors = process_->users.size() + process_->consumers.size();
+    const std::size_t actors = process_->users.size() + process_->stages->consumers().size();
     for (int i = 0; i < 3; ++i) {
       w_.trace.note("meanwhile:");
       step_actor(w_.faults.random().below(actors));
@@ -381,7 +173,7 @@ class World {
   bool step_actor(std::size_t actor) {
     const std::size_t users = process_->users.size();
     return actor < users ? step_user(process_->users[actor])
-                         : step_consumer(*process_->consumers[actor - users]);
+                         : step_consumer(*process_->stages->consumers()[actor - users]);
   }
 
   void step_surroundings() {
@@ -406,7 +198,7 @@ class World {
     };
     std::vector<Row> rows;
     sqlite3* db = nullptr;
-    sqlite3_open_v2(w_.folder.file("castiel.db").c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
+    sqlite3_open_v2(w_.database().c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
     sqlite3_stmt* statement = nullptr;
     sqlite3_prepare_v2(db,
                        "SELECT tenant, message_id, type, correlation, body, part, records FROM queued WHERE "
@@ -451,64 +243,11 @@ class World {
     return *stepped;
   }
 
-  bool step_user(Process::User& user) {
-    if (user.done) return false;
-    auto stepped = try_step(user);
+  bool step_user(User& user) {
+    auto stepped = user.step();
     if (stepped) return *stepped;
-    unexpected(user.work->tenant, stepped.error());
+    unexpected(user.work().tenant, stepped.error());
     return false;
-  }
-
-  Result<bool> try_step(Process::User& user) {
-    const TenantId tenant(user.work->tenant);
-    if (!user.job) {
-      bool resumes = false;
-      if (!user.located) {
-        CASTIEL_ASSIGN(const auto reader, process_->store->read(tenant));
-        CASTIEL_ASSIGN(const auto runs, reader->import_runs(50));
-        user.wave = runs.size();
-        if (!runs.empty() && runs.front().status == "running") {
-          --user.wave;
-          resumes = true;
-        }
-        user.located = true;
-      }
-      if (user.wave == user.work->waves.size()) {
-        user.done = true;
-        w_.trace.note(fmt::format("{}: all imports done", user.work->tenant));
-        return true;
-      }
-      if (!resumes) w_.clock.advance(kBetweenImports);
-      sync::ImportOptions options;
-      const auto& path = user.work->waves[user.wave].files.front().path;
-      options.paths = {path.substr(0, path.rfind('/'))};
-      options.source_map = kSourceMap;
-      options.source_map_name = "sim.yaml";
-      options.integration = IntegrationId(kIntegration);
-      user.located = false;  // should start() fail, look again
-      CASTIEL_ASSIGN(user.job,
-                     sync::ImportJob::start(
-                         {process_->store.get(), process_->publisher.get(), &process_->files,
-                          &process_->extractor, &process_->blobs, &w_.clock, &process_->ids, kInlineBytes},
-                         tenant, std::move(options)));
-      user.located = true;
-      if (resumes) w_.probes.hit("import resumed");
-      w_.trace.note(fmt::format("{}: import {} {} as {}", user.work->tenant, user.wave,
-                                resumes ? "resumed" : "started", user.job->correlation().str()));
-      return true;
-    }
-    CASTIEL_ASSIGN(const auto progress, user.job->step());
-    if (progress == sync::ImportJob::Progress::waiting) return false;
-    if (progress == sync::ImportJob::Progress::more) {
-      w_.trace.note(fmt::format("{}: import {} read on", user.work->tenant, user.wave));
-      return true;
-    }
-    CASTIEL_ASSIGN(const bool finished, user.job->finish_if_idle());
-    if (!finished) return false;
-    w_.trace.note(fmt::format("{}: import {} done", user.work->tenant, user.wave));
-    user.job.reset();
-    ++user.wave;
-    return true;
   }
 
   // Only the errors that were injected may come out of the program.
@@ -521,7 +260,7 @@ class World {
   }
 
   bool drained() {
-    if (!std::ranges::all_of(process_->users, &Process::User::done)) return false;
+    if (!std::ranges::all_of(process_->users, &User::done)) return false;
     const auto stats = process_->broker->stats();
     return stats &&
            std::ranges::all_of(*stats, [](const auto& s) { return s.ready + s.claimed + s.delayed == 0; });
@@ -531,13 +270,13 @@ class World {
     std::string text;
     if (!process_) return "no process";
     for (const auto& user : process_->users) {
-      if (!user.done) text += fmt::format("{} at import {}; ", user.work->tenant, user.wave);
+      if (!user.done()) text += fmt::format("{} at import {}; ", user.work().tenant, user.wave());
     }
     if (const auto stats = process_->broker->stats()) {
       for (const auto& s : *stats)
         text += fmt::format("{}: {} ready, {} claimed, {} delayed; ", s.name, s.ready, s.claimed, s.delayed);
     }
-    text += describe_queues(w_.folder.file("castiel.db"));
+    text += describe_queues(w_.database());
     return text;
   }
 
@@ -552,15 +291,16 @@ class World {
 }  // namespace
 
 Outcome run_world(const WorldOptions& options) {
-  return World(options).run();
+  return options.footing == Footing::scaled_out ? run_fleet(options) : World(options).run();
 }
 
 Outcome run_and_compare(WorldOptions options) {
-  options.faults = true;
   auto outcome = run_world(options);
   if (!outcome.failures.empty()) return outcome;
+  // Whatever the footing, the same has to come of it.
   options.faults = false;
   options.print = false;
+  options.footing = Footing::embedded;
   const auto calm = run_world(options);
   for (const auto& f : calm.failures) outcome.failures.push_back("without faults: " + f);
   std::size_t shown = 0;

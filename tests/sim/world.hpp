@@ -17,6 +17,8 @@ struct WorldOptions {
   bool faults = true;
   bool print = false;  // the trace as it happens
   Mutant mutant = Mutant::none;
+  Footing footing = Footing::embedded;
+  bool small = false;  // the workload
 };
 
 struct Outcome {
@@ -30,6 +32,8 @@ struct Outcome {
 };
 
 Outcome run_world(const WorldOptions& options);
+// One of the scaled-out footing; run_world() calls it.
+Outcome run_fleet(const WorldOptions& options);
 
 // A world with its faults and without must end in the same state; the faulty one's outcome is returned.
 Outcome run_and_compare(WorldOptions options);

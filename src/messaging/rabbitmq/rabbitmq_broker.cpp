@@ -10,6 +10,7 @@
 #include "messaging/rabbitmq/impl/delivery_book.hpp"
 #include "messaging/rabbitmq/impl/link.hpp"
 #include "messaging/rabbitmq/impl/queue_state.hpp"
+#include "messaging/rabbitmq/impl/seams.hpp"
 #include "messaging/rabbitmq/impl/topology.hpp"
 
 namespace castiel::messaging {
@@ -39,6 +40,7 @@ struct RabbitmqBroker::Impl {
   const Clock* clock;
   Random* random;
   telemetry::Log log;
+  Seams seams;
   std::mutex random_mutex;
   Specs specs;
   DeliveryBook book;
@@ -54,13 +56,15 @@ struct RabbitmqBroker::Impl {
   std::map<std::string, QueueStats, std::less<>> counted;
   Duration counted_at{-1};
 
-  Impl(RabbitmqOptions o, RabbitmqUrl u, storage::Store& s, const Clock& c, Random& r, telemetry::Log l)
+  Impl(RabbitmqOptions o, RabbitmqUrl u, storage::Store& s, const Clock& c, Random& r, telemetry::Log l,
+       Seams between)
       : options(std::move(o)),
         url(std::move(u)),
         store(&s),
         clock(&c),
         random(&r),
         log(std::move(l)),
+        seams(std::move(between)),
         book(s, c) {}
 
   Below below() {
@@ -91,19 +95,20 @@ struct RabbitmqBroker::Impl {
                        options.prefetch,
                        static_cast<int>(queue.links.size()),
                        options.look_around,
-                       {}};
+                       {},
+                       seams.connect};
       const auto to = std::min(from + Link::kSources, sources.size());
       link.sources.assign(sources.begin() + static_cast<std::ptrdiff_t>(from),
                           sources.begin() + static_cast<std::ptrdiff_t>(to));
       queue.links.push_back(std::make_unique<Link>(std::move(link), *queue.state, *clock, below(), log));
     }
-    for (auto& link : queue.links) link->start();
+    for (auto& link : queue.links) seams.run_link ? seams.run_link(*link) : link->start();
   }
 
   // Under control_mutex.
   Result<> connect_control() {
     if (control != nullptr) return {};
-    CASTIEL_ASSIGN(auto connection, Connection::open(url, fmt::format("{} questions", options.name)));
+    CASTIEL_ASSIGN(auto connection, seams.connect(url, fmt::format("{} questions", options.name)));
     CASTIEL_TRY(connection->open_channel(kControlChannel));
     control = std::move(connection);
     control_declared.clear();
@@ -163,12 +168,22 @@ RabbitmqBroker::~RabbitmqBroker() {
 Result<std::unique_ptr<RabbitmqBroker>> RabbitmqBroker::create(RabbitmqOptions options, storage::Store& store,
                                                                const Clock& clock, Random& random,
                                                                telemetry::Log log) {
+  return create(std::move(options), store, clock, random, std::move(log), {});
+}
+
+Result<std::unique_ptr<RabbitmqBroker>> RabbitmqBroker::create(RabbitmqOptions options, storage::Store& store,
+                                                               const Clock& clock, Random& random,
+                                                               telemetry::Log log, rabbitmq::Seams seams) {
   CASTIEL_ASSIGN(auto url, parse_rabbitmq_url(options.url.reveal()));
   options.partitions = std::clamp(options.partitions, 1, kMaxPartitions);
-  auto impl =
-      std::make_unique<Impl>(std::move(options), std::move(url), store, clock, random, std::move(log));
-  CarrierOptions carrier{impl->url, fmt::format("{} relay", impl->options.name), impl->options.partitions,
-                         static_cast<std::size_t>(std::max(1, impl->options.window))};
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(url), store, clock, random, std::move(log),
+                                     std::move(seams));
+  CarrierOptions carrier{impl->url,
+                         fmt::format("{} relay", impl->options.name),
+                         impl->options.partitions,
+                         static_cast<std::size_t>(std::max(1, impl->options.window)),
+                         Duration(std::chrono::seconds(30)),
+                         impl->seams.connect};
   impl->carrier =
       std::make_unique<RabbitmqCarrier>(std::move(carrier), impl->specs, clock, impl->below(), impl->log);
   return std::unique_ptr<RabbitmqBroker>(new RabbitmqBroker(std::move(impl)));
@@ -265,8 +280,16 @@ Result<> RabbitmqBroker::refuse(std::span<const Delivery> deliveries, Duration d
 
 Result<> RabbitmqBroker::release(std::span<const Delivery> deliveries, Duration delay) {
   if (deliveries.empty()) return {};
-  if (auto* queue = impl_->find(deliveries.front().queue))
-    queue->state->release(deliveries, impl_->clock->now() + delay);
+  auto* queue = impl_->find(deliveries.front().queue);
+  if (queue == nullptr) return {};
+  const Timestamp due = impl_->clock->now() + delay;
+  for (const auto& d : deliveries) {
+    // Taken back, too, where it was kept when it was handed out: should this process end before it hands the
+    // message out again, it has not tried it. That it cannot be written now costs one try at most.
+    if (d.deliveries > 1 && d.deliveries < kServerDeliveryLimit)
+      (void)impl_->book.keep(d, {d.deliveries - 1, d.failures, due});
+  }
+  queue->state->release(deliveries, due);
   return {};
 }
 

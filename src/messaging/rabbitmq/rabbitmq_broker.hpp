@@ -16,6 +16,10 @@
 
 namespace castiel::messaging {
 
+namespace rabbitmq {
+struct Seams;
+}
+
 struct RabbitmqOptions {
   Secret url;  // see rabbitmq_url.hpp
   // Queues at the server for each of ours, 1 to 40. All processes have to say the same; with another number
@@ -33,6 +37,10 @@ class RabbitmqBroker final : public Broker {
   static Result<std::unique_ptr<RabbitmqBroker>> create(RabbitmqOptions options, storage::Store& store,
                                                         const Clock& clock, Random& random,
                                                         telemetry::Log log);
+  // In a simulation.
+  static Result<std::unique_ptr<RabbitmqBroker>> create(RabbitmqOptions options, storage::Store& store,
+                                                        const Clock& clock, Random& random,
+                                                        telemetry::Log log, rabbitmq::Seams seams);
   ~RabbitmqBroker() override;
 
   // Keeps the bindings with the store; at the server the queues are made as soon as it is reached.

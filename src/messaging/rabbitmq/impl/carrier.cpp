@@ -31,7 +31,7 @@ RabbitmqCarrier::RabbitmqCarrier(CarrierOptions options, const Specs& specs, con
       backoff_(std::move(below)) {}
 
 Result<> RabbitmqCarrier::connect() {
-  CASTIEL_ASSIGN(connection_, Connection::open(options_.url, options_.name));
+  CASTIEL_ASSIGN(connection_, options_.connect(options_.url, options_.name));
   declared_.clear();
   blocked_ = false;
   next_tag_ = 1;

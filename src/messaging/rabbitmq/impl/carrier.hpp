@@ -34,6 +34,7 @@ struct CarrierOptions {
   int partitions = 4;
   std::size_t window = 1'000;                         // messages sent and not confirmed
   Duration confirm_limit = std::chrono::seconds(30);  // BREAK-3; then the connection is given up
+  Connector connect = Connection::open;
 };
 
 class RabbitmqCarrier final : public Carrier {

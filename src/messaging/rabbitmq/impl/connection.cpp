@@ -105,9 +105,51 @@ amqp_socket_t* open_socket(amqp_connection_state_t state, const RabbitmqUrl& url
   return socket;
 }
 
+class AmqpConnection final : public Connection {
+ public:
+  explicit AmqpConnection(std::string shown) : shown_(std::move(shown)) {}
+  ~AmqpConnection() override;
+  AmqpConnection(const AmqpConnection&) = delete;
+  AmqpConnection& operator=(const AmqpConnection&) = delete;
+
+  Result<> log_in(const RabbitmqUrl& url, std::string_view name);
+
+  Result<> open_channel(int channel) override;
+  Result<> close_channel(int channel) override;
+  bool has_more() const override;
+  Result<> confirm_publishes(int channel) override;
+  Result<> prefetch(int channel, int messages) override;
+  Result<> declare_exchange(int channel, const std::string& name, const char* type,
+                            const Table& arguments) override;
+  Result<> declare_queue(int channel, const std::string& name, const Table& arguments) override;
+  Result<> delete_queue(int channel, const std::string& name) override;
+  Result<> delete_exchange(int channel, const std::string& name) override;
+  Result<> bind_queue(int channel, const std::string& queue, const std::string& exchange,
+                      const std::string& key, const Table& arguments) override;
+  Result<> bind_exchange(int channel, const std::string& destination, const std::string& source,
+                         const std::string& key) override;
+  Result<QueueCount> count(int channel, const std::string& queue) override;
+  Result<> consume(int channel, const std::string& queue) override;
+  Result<> ack(int channel, std::uint64_t tag, bool multiple) override;
+  Result<> reject(int channel, std::uint64_t tag) override;
+  Result<> publish(int channel, const std::string& exchange, const std::string& key,
+                   const WireMessage& message, std::string_view body) override;
+  Result<std::optional<Incoming>> next(Duration wait, int wake) override;
+
+ private:
+  Result<> check(int status, const char* doing);
+  Result<> check_reply(const char* doing);
+  Error describe(const amqp_rpc_reply_t_& reply, const char* doing) const;
+  Result<WireMessage> read_message(int channel);
+
+  std::string shown_;
+  amqp_connection_state_t_* state_ = nullptr;
+  bool broken_ = false;
+};
+
 }  // namespace
 
-Error Connection::describe(const amqp_rpc_reply_t_& reply, const char* doing) const {
+Error AmqpConnection::describe(const amqp_rpc_reply_t_& reply, const char* doing) const {
   if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) {
     int code = 0;
     std::string text;
@@ -127,7 +169,7 @@ Error Connection::describe(const amqp_rpc_reply_t_& reply, const char* doing) co
           ErrorClass::transient, amqp_error_string2(reply.library_error)};
 }
 
-Result<> Connection::check(int status, const char* doing) {
+Result<> AmqpConnection::check(int status, const char* doing) {
   if (status == AMQP_STATUS_OK) return {};
   broken_ = true;
   return transient("broker_unreachable",
@@ -135,7 +177,7 @@ Result<> Connection::check(int status, const char* doing) {
                    amqp_error_string2(status));
 }
 
-Result<> Connection::check_reply(const char* doing) {
+Result<> AmqpConnection::check_reply(const char* doing) {
   const auto reply = amqp_get_rpc_reply(state_);
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   broken_ = true;
@@ -143,9 +185,14 @@ Result<> Connection::check_reply(const char* doing) {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const RabbitmqUrl& url, std::string_view name) {
-  std::unique_ptr<Connection> connection(new Connection(url.shown()));
-  auto* state = connection->state_ = amqp_new_connection();
-  connection->broken_ = true;  // until it is logged in
+  auto connection = std::make_unique<AmqpConnection>(url.shown());
+  CASTIEL_TRY(connection->log_in(url, name));
+  return connection;
+}
+
+Result<> AmqpConnection::log_in(const RabbitmqUrl& url, std::string_view name) {
+  auto* state = state_ = amqp_new_connection();
+  broken_ = true;  // until it is logged in
   if (state == nullptr) return transient("broker_unreachable", "no memory for a connection to the broker");
   amqp_set_handshake_timeout(state, &kHandshakeLimit);
   amqp_set_rpc_timeout(state, &kRequestLimit);
@@ -177,7 +224,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const RabbitmqUrl& url, std
       state, url.vhost.c_str(), kMaxChannels, kFrameBytes, static_cast<int>(url.heartbeat.count()), &told,
       AMQP_SASL_METHOD_PLAIN, url.user.c_str(), url.password.reveal().c_str());
   if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
-    auto error = connection->describe(reply, "let us in");
+    auto error = describe(reply, "let us in");
     if (error.code == "broker_refused_request") {
       error.code = "broker_refused";
       error.cls = ErrorClass::permanent;
@@ -185,90 +232,90 @@ Result<std::unique_ptr<Connection>> Connection::open(const RabbitmqUrl& url, std
     }
     return std::unexpected(std::move(error));
   }
-  connection->broken_ = false;
-  return connection;
+  broken_ = false;
+  return {};
 }
 
-Connection::~Connection() {
+AmqpConnection::~AmqpConnection() {
   if (state_ == nullptr) return;
   amqp_set_rpc_timeout(state_, &kFarewellLimit);
   if (!broken_) amqp_connection_close(state_, AMQP_REPLY_SUCCESS);
   amqp_destroy_connection(state_);
 }
 
-Result<> Connection::open_channel(int channel) {
+Result<> AmqpConnection::open_channel(int channel) {
   amqp_channel_open(state_, static_cast<amqp_channel_t>(channel));
   return check_reply("open a channel");
 }
 
-Result<> Connection::close_channel(int channel) {
+Result<> AmqpConnection::close_channel(int channel) {
   const auto reply = amqp_channel_close(state_, static_cast<amqp_channel_t>(channel), AMQP_REPLY_SUCCESS);
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   broken_ = true;
   return std::unexpected(describe(reply, "close a channel"));
 }
 
-bool Connection::has_more() const {
+bool AmqpConnection::has_more() const {
   return amqp_frames_enqueued(state_) != 0;
 }
 
-Result<> Connection::confirm_publishes(int channel) {
+Result<> AmqpConnection::confirm_publishes(int channel) {
   amqp_confirm_select(state_, static_cast<amqp_channel_t>(channel));
   return check_reply("confirm what is published");
 }
 
-Result<> Connection::prefetch(int channel, int messages) {
+Result<> AmqpConnection::prefetch(int channel, int messages) {
   amqp_basic_qos(state_, static_cast<amqp_channel_t>(channel), 0, static_cast<std::uint16_t>(messages), 0);
   return check_reply("limit the prefetch");
 }
 
-Result<> Connection::declare_exchange(int channel, const std::string& name, const char* type,
-                                      const Table& arguments) {
+Result<> AmqpConnection::declare_exchange(int channel, const std::string& name, const char* type,
+                                          const Table& arguments) {
   NativeTable table(arguments);
   amqp_exchange_declare(state_, static_cast<amqp_channel_t>(channel), bytes_of(name),
                         amqp_cstring_bytes(type), 0, 1, 0, 0, table.get());
   return check_reply("declare an exchange");
 }
 
-Result<> Connection::declare_queue(int channel, const std::string& name, const Table& arguments) {
+Result<> AmqpConnection::declare_queue(int channel, const std::string& name, const Table& arguments) {
   NativeTable table(arguments);
   amqp_queue_declare(state_, static_cast<amqp_channel_t>(channel), bytes_of(name), 0, 1, 0, 0, table.get());
   return check_reply("declare a queue");
 }
 
-Result<> Connection::delete_queue(int channel, const std::string& name) {
+Result<> AmqpConnection::delete_queue(int channel, const std::string& name) {
   amqp_queue_delete(state_, static_cast<amqp_channel_t>(channel), bytes_of(name), 0, 0);
   return check_reply("delete a queue");
 }
 
-Result<> Connection::delete_exchange(int channel, const std::string& name) {
+Result<> AmqpConnection::delete_exchange(int channel, const std::string& name) {
   amqp_exchange_delete(state_, static_cast<amqp_channel_t>(channel), bytes_of(name), 0);
   return check_reply("delete an exchange");
 }
 
-Result<> Connection::bind_queue(int channel, const std::string& queue, const std::string& exchange,
-                                const std::string& key, const Table& arguments) {
+Result<> AmqpConnection::bind_queue(int channel, const std::string& queue, const std::string& exchange,
+                                    const std::string& key, const Table& arguments) {
   NativeTable table(arguments);
   amqp_queue_bind(state_, static_cast<amqp_channel_t>(channel), bytes_of(queue), bytes_of(exchange),
                   bytes_of(key), table.get());
   return check_reply("bind a queue");
 }
 
-Result<> Connection::bind_exchange(int channel, const std::string& destination, const std::string& source,
-                                   const std::string& key) {
+Result<> AmqpConnection::bind_exchange(int channel, const std::string& destination, const std::string& source,
+                                       const std::string& key) {
   amqp_exchange_bind(state_, static_cast<amqp_channel_t>(channel), bytes_of(destination), bytes_of(source),
                      bytes_of(key), amqp_empty_table);
   return check_reply("bind an exchange");
 }
 
-Result<Connection::QueueCount> Connection::count(int channel, const std::string& queue) {
+Result<Connection::QueueCount> AmqpConnection::count(int channel, const std::string& queue) {
   const auto* answer = amqp_queue_declare(state_, static_cast<amqp_channel_t>(channel), bytes_of(queue), 1, 1,
                                           0, 0, amqp_empty_table);
   CASTIEL_TRY(check_reply("count the messages of a queue"));
   return QueueCount{answer->message_count, answer->consumer_count};
 }
 
-Result<> Connection::consume(int channel, const std::string& queue) {
+Result<> AmqpConnection::consume(int channel, const std::string& queue) {
   amqp_basic_consume_t request{};
   request.queue = bytes_of(queue);
   request.consumer_tag = bytes_of(queue);
@@ -278,17 +325,17 @@ Result<> Connection::consume(int channel, const std::string& queue) {
       "asking for messages");
 }
 
-Result<> Connection::ack(int channel, std::uint64_t tag, bool multiple) {
+Result<> AmqpConnection::ack(int channel, std::uint64_t tag, bool multiple) {
   return check(amqp_basic_ack(state_, static_cast<amqp_channel_t>(channel), tag, multiple ? 1 : 0),
                "acknowledging");
 }
 
-Result<> Connection::reject(int channel, std::uint64_t tag) {
+Result<> AmqpConnection::reject(int channel, std::uint64_t tag) {
   return check(amqp_basic_reject(state_, static_cast<amqp_channel_t>(channel), tag, 0), "rejecting");
 }
 
-Result<> Connection::publish(int channel, const std::string& exchange, const std::string& key,
-                             const WireMessage& message, std::string_view body) {
+Result<> AmqpConnection::publish(int channel, const std::string& exchange, const std::string& key,
+                                 const WireMessage& message, std::string_view body) {
   NativeTable headers(message.headers);
   amqp_basic_properties_t properties{};
   properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_HEADERS_FLAG |
@@ -306,7 +353,7 @@ Result<> Connection::publish(int channel, const std::string& exchange, const std
                "publishing");
 }
 
-Result<WireMessage> Connection::read_message(int channel) {
+Result<WireMessage> AmqpConnection::read_message(int channel) {
   amqp_message_t raw;
   const auto reply = amqp_read_message(state_, static_cast<amqp_channel_t>(channel), &raw, 0);
   if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
@@ -329,7 +376,7 @@ Result<WireMessage> Connection::read_message(int channel) {
   return message;
 }
 
-Result<std::optional<Incoming>> Connection::next(Duration wait, int wake) {
+Result<std::optional<Incoming>> AmqpConnection::next(Duration wait, int wake) {
   if (amqp_frames_enqueued(state_) == 0 && amqp_data_in_buffer(state_) == 0) {
     pollfd entries[2] = {{amqp_get_sockfd(state_), POLLIN, 0}, {wake, POLLIN, 0}};
     const auto millis = std::chrono::ceil<std::chrono::milliseconds>(wait).count();

@@ -4,6 +4,7 @@
 // more but its destructor.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,9 +17,6 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "messaging/rabbitmq/rabbitmq_url.hpp"
-
-struct amqp_connection_state_t_;
-struct amqp_rpc_reply_t_;
 
 namespace castiel::messaging::rabbitmq {
 
@@ -62,58 +60,56 @@ class Connection {
  public:
   // Errors: broker_unreachable (transient), broker_refused (permanent: user, password or vhost).
   static Result<std::unique_ptr<Connection>> open(const RabbitmqUrl& url, std::string_view name);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
 
   // Each of these waits for the server's answer, 10 s at most. Error broker_refused_request: the server's own
   // words.
-  Result<> open_channel(int channel);
+  virtual Result<> open_channel(int channel) = 0;
   // What it delivered and was not acknowledged goes back to its queue, in order. Some of it may have arrived
   // and come from next() yet: while has_more(), what is of this channel is not to be taken.
-  Result<> close_channel(int channel);
-  bool has_more() const;
-  Result<> confirm_publishes(int channel);
-  Result<> prefetch(int channel, int messages);
-  Result<> declare_exchange(int channel, const std::string& name, const char* type,
-                            const Table& arguments = {});
-  Result<> declare_queue(int channel, const std::string& name, const Table& arguments);
-  Result<> delete_queue(int channel, const std::string& name);
-  Result<> delete_exchange(int channel, const std::string& name);
+  virtual Result<> close_channel(int channel) = 0;
+  virtual bool has_more() const = 0;
+  virtual Result<> confirm_publishes(int channel) = 0;
+  virtual Result<> prefetch(int channel, int messages) = 0;
+  virtual Result<> declare_exchange(int channel, const std::string& name, const char* type,
+                                    const Table& arguments) = 0;
+  Result<> declare_exchange(int channel, const std::string& name, const char* type) {
+    return declare_exchange(channel, name, type, {});
+  }
+  virtual Result<> declare_queue(int channel, const std::string& name, const Table& arguments) = 0;
+  virtual Result<> delete_queue(int channel, const std::string& name) = 0;
+  virtual Result<> delete_exchange(int channel, const std::string& name) = 0;
+  virtual Result<> bind_queue(int channel, const std::string& queue, const std::string& exchange,
+                              const std::string& key, const Table& arguments) = 0;
   Result<> bind_queue(int channel, const std::string& queue, const std::string& exchange,
-                      const std::string& key, const Table& arguments = {});
-  Result<> bind_exchange(int channel, const std::string& destination, const std::string& source,
-                         const std::string& key);
+                      const std::string& key) {
+    return bind_queue(channel, queue, exchange, key, {});
+  }
+  virtual Result<> bind_exchange(int channel, const std::string& destination, const std::string& source,
+                                 const std::string& key) = 0;
   struct QueueCount {
     std::int64_t ready = 0;
     std::int64_t consumers = 0;
   };
-  Result<QueueCount> count(int channel, const std::string& queue);
+  virtual Result<QueueCount> count(int channel, const std::string& queue) = 0;
 
   // These only write.
   // A queue that does not answer holds up nothing but its channel.
-  Result<> consume(int channel, const std::string& queue);
-  Result<> ack(int channel, std::uint64_t tag, bool multiple);
+  virtual Result<> consume(int channel, const std::string& queue) = 0;
+  virtual Result<> ack(int channel, std::uint64_t tag, bool multiple) = 0;
   // Without coming again: to the dead-letter exchange.
-  Result<> reject(int channel, std::uint64_t tag);
+  virtual Result<> reject(int channel, std::uint64_t tag) = 0;
   // Persistent and mandatory. Error message_too_large beyond frame size of its headers.
-  Result<> publish(int channel, const std::string& exchange, const std::string& key,
-                   const WireMessage& message, std::string_view body);
+  virtual Result<> publish(int channel, const std::string& exchange, const std::string& key,
+                           const WireMessage& message, std::string_view body) = 0;
 
   // The next thing the server says, waiting at most `wait`, or until something can be read from `wake` (a
   // descriptor, -1 for none). Nothing when the time was over.
-  Result<std::optional<Incoming>> next(Duration wait, int wake);
-
- private:
-  explicit Connection(std::string shown) : shown_(std::move(shown)) {}
-  Result<> check(int status, const char* doing);
-  Result<> check_reply(const char* doing);
-  Error describe(const amqp_rpc_reply_t_& reply, const char* doing) const;
-  Result<WireMessage> read_message(int channel);
-
-  std::string shown_;
-  amqp_connection_state_t_* state_ = nullptr;
-  bool broken_ = false;
+  virtual Result<std::optional<Incoming>> next(Duration wait, int wake) = 0;
 };
+
+// How connections come about; Connection::open but where the server is simulated.
+using Connector =
+    std::function<Result<std::unique_ptr<Connection>>(const RabbitmqUrl& url, std::string_view name)>;
 
 }  // namespace castiel::messaging::rabbitmq

@@ -55,33 +55,45 @@ void Link::acknowledge(const Origin& origin) {
 }
 
 void Link::run() {
-  std::string last_code;
   while (running_) {
-    auto connected = connect();
-    const bool was_up = connected.has_value();
-    if (was_up) {
-      backoff_.reset();
-      last_code.clear();
-      log_.info("broker_connected", {{"broker", options_.url.shown()}, {"for", options_.spec.name}});
-      connected = serve();
-    }
-    if (running_ && !connected && connected.error().code != last_code) {
-      last_code = connected.error().code;
-      log_.warn(was_up ? "broker_lost" : "broker_not_reached", {{"broker", options_.url.shown()},
-                                                                {"for", options_.spec.name},
-                                                                {"code", connected.error().code},
-                                                                {"message", connected.error().describe()}});
-    }
-    if (!running_) (void)flush();  // what is settled would come again for nothing
-    connection_.reset();
-    for (int channel = 1; channel < static_cast<int>(channels_.size()); ++channel) lose(channel);
+    const Duration pause = round();
+    if (pause <= Duration(0)) continue;
     std::unique_lock lock(mutex_);
-    stopped_.wait_for(lock, backoff_.next(), [this] { return !running_; });
+    stopped_.wait_for(lock, pause, [this] { return !running_; });
   }
+  finish();  // what is settled would come again for nothing
+  disconnect();
+}
+
+Duration Link::round() {
+  const bool was_up = connection_ != nullptr;
+  const auto done = was_up ? serve() : connect();
+  if (done) {
+    if (!was_up) {
+      backoff_.reset();
+      last_code_.clear();
+      log_.info("broker_connected", {{"broker", options_.url.shown()}, {"for", options_.spec.name}});
+    }
+    return Duration(0);
+  }
+  if (done.error().code != last_code_) {
+    last_code_ = done.error().code;
+    log_.warn(was_up ? "broker_lost" : "broker_not_reached", {{"broker", options_.url.shown()},
+                                                              {"for", options_.spec.name},
+                                                              {"code", done.error().code},
+                                                              {"message", done.error().describe()}});
+  }
+  disconnect();
+  return backoff_.next();
+}
+
+void Link::disconnect() {
+  connection_.reset();
+  for (int channel = 1; channel < static_cast<int>(channels_.size()); ++channel) lose(channel);
 }
 
 Result<> Link::connect() {
-  CASTIEL_ASSIGN(connection_, Connection::open(options_.url, options_.name));
+  CASTIEL_ASSIGN(connection_, options_.connect(options_.url, options_.name));
   CASTIEL_TRY(connection_->open_channel(kQuestions));
   CASTIEL_TRY(declare_topology(*connection_, kQuestions, options_.spec, options_.partitions));
   for (int channel = 1; channel < static_cast<int>(channels_.size()); ++channel)
@@ -113,13 +125,10 @@ void Link::lose(int channel) {
 }
 
 Result<> Link::serve() {
-  while (running_) {
-    CASTIEL_TRY(flush());
-    CASTIEL_ASSIGN(auto incoming, connection_->next(kLookUp, wake_.descriptor()));
-    if (incoming) CASTIEL_TRY(take(std::move(*incoming)));
-    CASTIEL_TRY(share());
-  }
-  return {};
+  CASTIEL_TRY(flush());
+  CASTIEL_ASSIGN(auto incoming, connection_->next(kLookUp, wake_.descriptor()));
+  if (incoming) CASTIEL_TRY(take(std::move(*incoming)));
+  return share();
 }
 
 // Acknowledges what is settled: all up to the first open tag at once, the others one by one.

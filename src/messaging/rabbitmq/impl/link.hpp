@@ -8,6 +8,7 @@
 // line has it then.
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -30,6 +31,7 @@ struct LinkOptions {
   int number = 0;                                   // of this link among its queue's
   Duration look_around = std::chrono::seconds(10);  // between looks at who else works on the partitions
   std::vector<std::string> sources;                 // queues at the server, at most kSources
+  Connector connect = Connection::open;
 };
 
 class Link {
@@ -45,9 +47,17 @@ class Link {
   void stop();
   void acknowledge(const Origin& origin);
 
+  // What the thread does over and over: connects where it is not connected, else sends what is settled and
+  // takes the next thing the server says. Gives how long to pause. For one thread; also without start().
+  Duration round();
+  // Sends what is settled, the last thing before the end.
+  void finish() { (void)flush(); }
+  QueueState& state() { return *state_; }
+
  private:
   void run();
   Result<> connect();
+  void disconnect();
   Result<> subscribe(int channel);
   Result<> serve();
   Result<> flush();
@@ -78,6 +88,7 @@ class Link {
   std::vector<Origin> done_;               // under mutex_
   std::vector<std::int64_t> generations_;  // by channel, under mutex_; 0: not subscribed
   std::int64_t next_generation_ = 1;
+  std::string last_code_;  // of why it is not connected
   std::thread thread_;
 };
 

@@ -110,6 +110,16 @@ std::optional<QueueState::LaneKey> QueueState::choose(std::optional<Timestamp>& 
   return std::nullopt;
 }
 
+std::optional<Timestamp> QueueState::next_due() const {
+  std::lock_guard lock(mutex_);
+  std::optional<Timestamp> soonest;
+  for (const auto& [key, lane] : lanes_) {
+    const auto at = next_look(key, lane);
+    if (at && (!soonest || *at < *soonest)) soonest = at;
+  }
+  return soonest;
+}
+
 std::optional<QueueState::Taken> QueueState::take(const LimitsOf& limits_of, Deadline deadline) {
   for (;;) {
     LaneKey key;

@@ -56,6 +56,8 @@ class QueueState {
   };
   // Waits until a lane has something due, or the deadline, or interrupt(): nothing then.
   std::optional<Taken> take(const LimitsOf& limits_of, Deadline deadline);
+  // When take() has something to give, as things are: nothing, if something has to come or end first.
+  std::optional<Timestamp> next_due() const;
   // Sets what the store knew of the message taken, and gives it back as it is handed out.
   Delivery with_tries(const Delivery& taken, const std::optional<Tries>& stored);
   // It could not be handed out after all.
