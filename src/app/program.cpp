@@ -41,6 +41,9 @@ namespace {
 constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
 constexpr Duration kFirstReconciliation = std::chrono::seconds(90);
+constexpr Duration kReconcileTerm = std::chrono::minutes(10);  // of a tenant's lease of it
+constexpr char kReconcileLease[] = "reconcile";
+constexpr Duration kWriteDeadline = std::chrono::seconds(10);
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 constexpr Duration kBrokerPatience =
@@ -147,6 +150,7 @@ struct Program::Parts {
   std::unique_ptr<storage::Store> store;
   storage::SqliteStore* embedded_store = nullptr;      // the same, where it is the file in the folder
   storage::BlobReferences* blob_references = nullptr;  // the same again
+  std::string owner;                                   // of leases: a name of this process
   std::unique_ptr<messaging::Broker> broker;
   std::unique_ptr<messaging::Relay> relay;  // only where the broker is another process
   std::unique_ptr<messaging::RelayThread> relay_thread;
@@ -184,6 +188,8 @@ struct Program::Parts {
   Result<> open_broker();
   Result<> open_store();
   Result<> add_content_stages();
+  Result<bool> is_reconcile_due(const storage::TenantInfo& info);
+  Result<std::optional<storage::Lease>> take_reconcile(const TenantId& tenant);
   Result<> reconcile_due(const std::stop_token& stop);
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
@@ -225,6 +231,8 @@ Result<> Program::Parts::build() {
   CASTIEL_ASSIGN(folder, storage::DataFolder::open(options.data));
 
   CASTIEL_TRY(open_store());
+  // One process at a time has the embedded store, so the next one takes up the leases of one that was killed.
+  owner = embedded_store != nullptr ? "castiel" : "castiel-" + ids.next();
   CASTIEL_TRY(open_broker());
   CASTIEL_ASSIGN(
       schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas(), messaging::builtin_samples()));
@@ -309,8 +317,7 @@ Result<> Program::Parts::open_broker() {
   CASTIEL_ASSIGN(auto outside, messaging::RabbitmqBroker::create(std::move(rabbitmq), *store, *clock, *random,
                                                                  options.log));
   messaging::RelayOptions relaying;
-  // One process at a time has the embedded store, so the next one takes up the leases of one that was killed.
-  relaying.owner = embedded_store != nullptr ? "castiel" : "castiel-" + ids.next();
+  relaying.owner = owner;
   relay = std::make_unique<messaging::Relay>(store->outbox(), outside->carrier(), *clock, options.log,
                                              &metrics, std::move(relaying));
   relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log);
@@ -432,9 +439,6 @@ Result<> Program::start_imports() {
   p.imports = std::make_unique<sync::ImportService>(import_parts(), p.options.log);
   p.services->imports = p.imports.get();
   p.services->import_defaults = [this](const storage::Reader& reader) { return import_defaults(reader); };
-  CASTIEL_ASSIGN(const auto view, p.store->operator_view());
-  CASTIEL_ASSIGN(const auto tenants, view->tenants());
-  for (const auto& info : tenants) CASTIEL_TRY(p.imports->resume(info.tenant));
   return {};
 }
 
@@ -488,22 +492,41 @@ void Program::start_reconciliation() {
   });
 }
 
+Result<bool> Program::Parts::is_reconcile_due(const storage::TenantInfo& info) {
+  api::Call call;
+  call.parameters.add("tenant", info.tenant.str());
+  const auto last = api::run_operation(*services, "reconcile.last", call);
+  const auto* at = last && last->is_object() ? last->get_object().if_contains("at") : nullptr;
+  const auto time = at != nullptr && at->is_string() ? parse_timestamp(std::string(at->get_string()))
+                                                     : Result<Timestamp>(info.created_at);
+  return !time || clock->now() - *time >= options.settings.get(settings::kReconcileEvery);
+}
+
+// The tenant's lease of it, for one process at a time; nothing when another one has it.
+Result<std::optional<storage::Lease>> Program::Parts::take_reconcile(const TenantId& tenant) {
+  CASTIEL_ASSIGN(auto tx, store->begin(tenant, Deadline::after(*clock, kWriteDeadline)));
+  CASTIEL_ASSIGN(auto lease, tx->take_lease(kReconcileLease, owner, kReconcileTerm));
+  CASTIEL_TRY(tx->commit());
+  return lease;
+}
+
 Result<> Program::Parts::reconcile_due(const std::stop_token& stop) {
   CASTIEL_ASSIGN(const auto view, store->operator_view());
   CASTIEL_ASSIGN(const auto tenants, view->tenants());
   for (const auto& info : tenants) {
     if (stop.stop_requested()) return {};
-    api::Call call;
-    call.parameters.add("tenant", info.tenant.str());
-    const auto last = api::run_operation(*services, "reconcile.last", call);
-    const auto* at = last && last->is_object() ? last->get_object().if_contains("at") : nullptr;
-    const auto time = at != nullptr && at->is_string() ? parse_timestamp(std::string(at->get_string()))
-                                                       : Result<Timestamp>(info.created_at);
-    if (time && clock->now() - *time < options.settings.get(settings::kReconcileEvery)) continue;
+    CASTIEL_ASSIGN(const bool due, is_reconcile_due(info));
+    if (!due) continue;
+    const auto lease = take_reconcile(info.tenant);
+    if (!lease && lease.error().code == "unknown_tenant") continue;  // erased meanwhile
+    if (!lease) return std::unexpected(lease.error());
+    // Another process may have done it just now.
+    CASTIEL_ASSIGN(const bool still_due, is_reconcile_due(info));
+    if (!*lease || !still_due) continue;
     const auto done = api::reconcile(*services, info.tenant, std::nullopt,
                                      options.settings.get(settings::kReconcileRepair), "reconciliation");
     if (!done) {
-      if (done.error().code == "unknown_tenant") continue;  // erased meanwhile
+      if (done.error().code == "unknown_tenant") continue;
       return std::unexpected(done.error());
     }
     const auto drift = int_or(*done, "drift", 0);
@@ -533,7 +556,9 @@ sync::ImportParts Program::import_parts() {
           parts_->blobs.get(),
           parts_->clock,
           &parts_->ids,
-          static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20};
+          static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20,
+          parts_->owner,
+          parts_->options.settings.get(settings::kImportsLease)};
 }
 
 storage::Store& Program::store() {

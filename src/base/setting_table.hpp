@@ -196,6 +196,11 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_number("replay.per_second", integer, "50", "messages", "1", "10000",
                   "Dead letters replayed a second, at most."),
 
+    global_number(
+        "imports.lease", duration, "15s", "", "2s", "10m",
+        "How long an import stays with a process that gives no sign of life; then another process goes "
+        "on with it."),
+
     global_number("reconcile.every", duration, "1d", "", "1m", "30d",
                   "Pause between two reconciliations of a tenant."),
     {"reconcile.repair",

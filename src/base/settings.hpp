@@ -107,6 +107,7 @@ inline constexpr Setting<std::int64_t> kQuarantineCrashes{"quarantine.crashes"};
 inline constexpr Setting<std::int64_t> kQuarantineRepeats{"quarantine.repeats"};
 inline constexpr Setting<std::int64_t> kQuarantineMessageBytes{"quarantine.message_bytes"};
 inline constexpr Setting<std::vector<std::string>> kQuarantineBlocked{"quarantine.blocked"};
+inline constexpr Setting<Duration> kImportsLease{"imports.lease"};
 inline constexpr Setting<Duration> kReconcileEvery{"reconcile.every"};
 inline constexpr Setting<bool> kReconcileRepair{"reconcile.repair"};
 inline constexpr Setting<std::int64_t> kReplayPerSecond{"replay.per_second"};
