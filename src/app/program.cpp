@@ -15,6 +15,8 @@
 #include "intelligence/risk_handler.hpp"
 #include "linking/link_handler.hpp"
 #include "messaging/embedded/embedded_broker.hpp"
+#include "messaging/fallback.hpp"
+#include "messaging/flow_control.hpp"
 #include "messaging/rabbitmq/rabbitmq_broker.hpp"
 #include "messaging/relay.hpp"
 #include "model/entity.hpp"
@@ -152,7 +154,8 @@ struct Program::Parts {
   storage::BlobReferences* blob_references = nullptr;  // the same again
   std::string owner;                                   // of leases: a name of this process
   std::unique_ptr<messaging::Broker> broker;
-  std::unique_ptr<messaging::Relay> relay;  // only where the broker is another process
+  std::unique_ptr<messaging::Relay> relay;        // only where the broker is another process
+  std::unique_ptr<messaging::Fallback> fallback;  // nothing where the settings want none
   std::unique_ptr<messaging::RelayThread> relay_thread;
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
@@ -175,6 +178,7 @@ struct Program::Parts {
   std::unique_ptr<operations::Reconciler> reconciler;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
+  std::unique_ptr<messaging::FlowControl> flow_control;
   std::unique_ptr<sync::ImportService> imports;
   std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<tenancy::BlobSweep> blob_sweep;
@@ -185,6 +189,7 @@ struct Program::Parts {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
+  void make_flow_control();
   Result<> open_broker();
   Result<> open_store();
   Result<> add_content_stages();
@@ -259,6 +264,7 @@ Result<> Program::Parts::build() {
   links = std::make_unique<linking::LinkHandler>(*clock, ids, mail_domains);
   risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
   workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
+  make_flow_control();
   rehearsal = std::make_unique<messaging::Rehearsal>(messaging::Rehearsal::Parts{
       .store = store.get(), .schemas = schemas.get(), .clock = clock, .ids = &ids});
   const auto& roles = options.roles;
@@ -304,6 +310,31 @@ Result<> Program::Parts::build() {
   return {};
 }
 
+void Program::Parts::make_flow_control() {
+  const auto& settings = options.settings;
+  messaging::FlowLimits limits;
+  limits.pause = settings.get(settings::kFlowPause);
+  limits.resume = settings.get(settings::kFlowResume);
+  limits.warn = settings.get(settings::kFlowWarn);
+  limits.scale_out = settings.get(settings::kFlowScale);
+  limits.critical = settings.get(settings::kFlowCritical);
+  limits.lag = settings.get(settings::kFlowLag);
+  const auto threads =
+      metrics.gauge({"castiel_workers", "Threads of this process that work on a queue.", {"queue"}});
+  flow_control = std::make_unique<messaging::FlowControl>(
+      messaging::FlowControl::Parts{broker.get(), relay ? &store->outbox() : nullptr, clock, options.log,
+                                    &metrics,
+                                    [this, threads](std::string_view name, messaging::QueueLevel level) {
+                                      // In between it keeps the threads it has.
+                                      if (level >= messaging::QueueLevel::scale_out)
+                                        workers->scale(name, true);
+                                      if (level == messaging::QueueLevel::calm) workers->scale(name, false);
+                                      if (workers->running())
+                                        threads.with({name}).set(workers->threads_of(name));
+                                    }},
+      limits);
+}
+
 Result<> Program::Parts::open_broker() {
   const auto& settings = options.settings;
   if (settings.get(settings::kBrokerUrl) == kEmbedded) {
@@ -318,9 +349,20 @@ Result<> Program::Parts::open_broker() {
                                                                  options.log));
   messaging::RelayOptions relaying;
   relaying.owner = owner;
+  if (settings.get(settings::kFallback)) {
+    messaging::FallbackOptions fallen;
+    fallen.owner = owner;
+    fallen.after = settings.get(settings::kFallbackAfter);
+    fallen.until = settings.get(settings::kFallbackUntil);
+    fallen.per_second = static_cast<int>(settings.get(settings::kFallbackPerSecond));
+    fallback = std::make_unique<messaging::Fallback>(
+        messaging::FallbackParts{store.get(), outside.get(), clock, options.log, &metrics},
+        std::move(fallen));
+  }
   relay = std::make_unique<messaging::Relay>(store->outbox(), outside->carrier(), *clock, options.log,
                                              &metrics, std::move(relaying));
-  relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log);
+  relay_thread =
+      std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log, fallback.get());
   broker = std::move(outside);
   return {};
 }
@@ -407,7 +449,12 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
                                options.log},
       std::move(consumer), handler));
   CASTIEL_TRY(consumers.back()->declare());
-  if (run) workers->add(*consumers.back(), static_cast<int>(threads));
+  if (fallback) fallback->add(*consumers.back());
+  if (run) {
+    const auto most = threads * options.settings.get(settings::kWorkersScaleOut);
+    workers->add(*consumers.back(), static_cast<int>(threads), static_cast<int>(most),
+                 source ? messaging::WorkerPool::Kind::stores : messaging::WorkerPool::Kind::derives);
+  }
   return {};
 }
 
@@ -416,17 +463,23 @@ void Program::start_relay() {
 }
 void Program::start_workers() {
   start_relay();
+  if (parts_->fallback) parts_->fallback->start();
   parts_->workers->start();
+  parts_->flow_control->start();
 }
 void Program::stop_workers() {
+  parts_->flow_control->stop();
   parts_->workers->stop();
+  if (parts_->fallback) parts_->fallback->stop();
   if (parts_->relay_thread) parts_->relay_thread->stop();
 }
 std::optional<Error> Program::stuck() const {
   if (parts_->relay_thread) {
     if (auto refused = parts_->relay_thread->trouble(); refused && refused->cls == ErrorClass::permanent)
       return refused;
-    if (auto away = parts_->relay_thread->trouble(kBrokerPatience)) return away;
+    const bool goes_on_without =
+        parts_->fallback && parts_->fallback->handled_since(parts_->clock->monotonic() - kBrokerPatience);
+    if (auto away = parts_->relay_thread->trouble(kBrokerPatience); away && !goes_on_without) return away;
   }
   return parts_->workers->stuck();
 }
@@ -557,6 +610,7 @@ sync::ImportParts Program::import_parts() {
           parts_->clock,
           &parts_->ids,
           static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20,
+          [flow = parts_->flow_control.get()] { return flow->paused(); },
           parts_->owner,
           parts_->options.settings.get(settings::kImportsLease)};
 }

@@ -83,6 +83,17 @@ inline constexpr Setting<std::int64_t> kStoreGroupLimit{"store.group_limit"};
 inline constexpr Setting<std::string> kBrokerUrl{"broker.url"};  // "embedded" or an AMQP URL
 inline constexpr Setting<std::int64_t> kBrokerPartitions{"broker.partitions"};
 inline constexpr Setting<std::int64_t> kBrokerPrefetch{"broker.prefetch"};
+inline constexpr Setting<bool> kFallback{"broker.fallback"};
+inline constexpr Setting<Duration> kFallbackAfter{"broker.fallback_after"};
+inline constexpr Setting<Duration> kFallbackUntil{"broker.fallback_until"};
+inline constexpr Setting<std::int64_t> kFallbackPerSecond{"broker.fallback_per_second"};
+inline constexpr Setting<std::int64_t> kFlowPause{"flow.pause_depth"};
+inline constexpr Setting<std::int64_t> kFlowResume{"flow.resume_depth"};
+inline constexpr Setting<std::int64_t> kFlowWarn{"flow.warn_depth"};
+inline constexpr Setting<std::int64_t> kFlowScale{"flow.scale_depth"};
+inline constexpr Setting<std::int64_t> kFlowCritical{"flow.critical_depth"};
+inline constexpr Setting<Duration> kFlowLag{"flow.lag"};
+inline constexpr Setting<std::int64_t> kWorkersScaleOut{"workers.scale_out"};
 inline constexpr Setting<std::int64_t> kPageRecords{"mapping.page_records"};
 inline constexpr Setting<std::int64_t> kPageBytes{"mapping.page_bytes"};
 inline constexpr Setting<std::int64_t> kMaxInlineSizeMb{"mapping.max_inline_size_mb"};

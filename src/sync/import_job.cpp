@@ -18,10 +18,10 @@ using messaging::lane_of;
 
 namespace {
 
-constexpr int kPagesAtOnce = 5;             // pages published with one commit
-constexpr std::int64_t kMostPending = 400;  // pages of the flow not yet mapped before reading pauses
-constexpr std::int64_t kFewPending = 200;   // and when it goes on
-constexpr std::size_t kRunsLookedAt = 50;   // the newest, for an unfinished one of the same paths
+constexpr int kPagesAtOnce = 5;              // pages published with one commit
+constexpr std::int64_t kMostPending = 400;   // pages of the flow not yet mapped before reading pauses
+constexpr std::int64_t kFewPending = 200;    // and when it goes on
+constexpr std::size_t kRunsLookedAt = 1000;  // the newest, for an unfinished one of the same paths
 constexpr char kStartLease[] = "imports.start";
 
 std::string paths_key(const ImportOptions& options) {
@@ -81,9 +81,9 @@ Result<std::optional<storage::ImportRun>> unfinished(const storage::Reader& read
   }
   CASTIEL_ASSIGN(auto runs, reader.import_runs(kRunsLookedAt));
   for (auto& run : runs) {
+    if (run.status != "running") continue;
     const auto detail = parse_json(run.detail);
-    if (run.status == "running" && detail && string_or(detail->get_object(), "pathsKey") == key)
-      return std::optional(std::move(run));
+    if (detail && string_or(detail->get_object(), "pathsKey") == key) return std::optional(std::move(run));
   }
   return std::nullopt;
 }
@@ -117,39 +117,58 @@ Result<std::unique_ptr<ImportJob>> ImportJob::open(ImportParts parts, TenantId t
     CASTIEL_ASSIGN(s.source_map,
                    connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
-  auto listing = connectors::list_files(*parts.files, s.options.paths);
-  if (listing.failed) return std::unexpected(*listing.failed);
-  if (listing.files.empty() && !listing.problems.empty()) {
-    const auto& p = listing.problems.front();
-    return permanent(p.code, p.message);
-  }
-  s.files = std::move(listing.files);
-
   const std::string key = paths_key(s.options);
+  bool all_told = false;
+  {
+    CASTIEL_ASSIGN(const auto snapshot, parts.store->read(s.tenant));
+    CASTIEL_ASSIGN(const auto known, unfinished(*snapshot, key, which));
+    if (known) {
+      s.go_on_from(*known);
+      CASTIEL_ASSIGN(all_told, s.all_told(*snapshot));
+    }
+  }
+  // Of a run whose files were all read, nobody needs them any more: they may be gone.
+  connectors::Listing listing;
+  if (!all_told) {
+    listing = connectors::list_files(*parts.files, s.options.paths);
+    if (listing.failed) return std::unexpected(*listing.failed);
+    if (listing.files.empty() && !listing.problems.empty()) {
+      const auto& p = listing.problems.front();
+      return permanent(p.code, p.message);
+    }
+    s.files = std::move(listing.files);
+  }
+
   CASTIEL_ASSIGN(auto tx, parts.store->begin(s.tenant, s.deadline()));
   // One start after another: the second of the same paths finds the first one's run.
   CASTIEL_TRY(tx->take_lease(kStartLease, parts.owner, Duration(0)));
   CASTIEL_ASSIGN(auto known, unfinished(*tx, key, which));
+  if (!known && all_told) return transient("store_busy", "the import ended at this moment");
   if (known) {
     s.run = std::move(*known);
     CASTIEL_ASSIGN(const bool ours, s.take(*tx));
     if (!ours) return std::unique_ptr<ImportJob>(new ImportJob(std::move(state)));
-    if (which && std::cmp_less(s.files.size(), int_or(s.detail, "filesTotal", 0))) {
-      return transient("files_missing", fmt::format("{} of the {} files of the import are not here",
-                                                    int_or(s.detail, "filesTotal", 0) -
-                                                        static_cast<std::int64_t>(s.files.size()),
-                                                    int_or(s.detail, "filesTotal", 0)));
-    }
+    const auto total = int_or(s.detail, "filesTotal", 0), here = static_cast<std::int64_t>(s.files.size());
+    if (which && !all_told && here < total)
+      return transient("files_missing",
+                       fmt::format("{} of the {} files of the import are not here", total - here, total));
   } else {
+    s.run = {};
     s.run.correlation = messaging::make_correlation("import", parts.clock->now(), *parts.ids);
     s.run.started_at = parts.clock->now();
     s.run.status = "running";
     s.detail = new_detail(s.options, key);
+    s.detail["filesUnlisted"] = static_cast<std::int64_t>(listing.problems.size());
+    s.announced = false;
   }
-  std::int64_t total = 0;
-  for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
-  s.detail["filesTotal"] = static_cast<std::int64_t>(s.files.size());
-  s.detail["bytesTotal"] = total;
+  if (!all_told) {
+    std::int64_t total = 0;
+    for (const auto& file : s.files) total += static_cast<std::int64_t>(file.size);
+    // Of those that were read before a restart some may be gone.
+    s.detail["filesTotal"] =
+        std::max(static_cast<std::int64_t>(s.files.size()), int_or(s.detail, "filesTotal", 0));
+    s.detail["bytesTotal"] = std::max(total, int_or(s.detail, "bytesTotal", 0));
+  }
   CASTIEL_TRY(s.save_run(*tx));
   if (!known) {
     CASTIEL_TRY(s.take(*tx));
@@ -194,6 +213,17 @@ Result<> ImportJob::State::open_next() {
     CASTIEL_TRY(open_content(file, sniffed));
   }
   return {};
+}
+
+Result<bool> ImportJob::State::all_told(const storage::Reader& snapshot) const {
+  CASTIEL_ASSIGN(const auto ledger, snapshot.ledger(run.correlation));
+  std::int64_t told = 0;
+  for (const auto& entry : ledger) {
+    if (entry.stage == kStage && entry.counter.starts_with("files")) told += entry.value;
+  }
+  if (!detail.contains("filesUnlisted")) return false;  // recorded by an earlier version
+  const auto total = int_or(detail, "filesTotal", 0) + int_or(detail, "filesUnlisted", 0);
+  return total > 0 && told >= total;
 }
 
 // Opens the table, or records why not and goes on to the next file.
@@ -397,9 +427,8 @@ Result<> ImportJob::State::announce() {
   for (const auto& entry : ledger) {
     if (entry.stage == kStage && entry.counter == "read") records = entry.value;
   }
-  json::object data{{"importId", run.correlation.str()},
-                    {"files", static_cast<std::int64_t>(files.size())},
-                    {"records", records}};
+  json::object data{
+      {"importId", run.correlation.str()}, {"files", int_or(detail, "filesTotal", 0)}, {"records", records}};
   CASTIEL_ASSIGN(
       [[maybe_unused]] const auto id,
       parts.publisher->publish(*tx, kStage, {run.correlation, {}},
@@ -427,7 +456,33 @@ Result<ImportJob::Progress> ImportJob::step() {
   return done;
 }
 
+// FLOWCTL-3: the event of a source that pauses or goes on; it stands in the import's trace.
+Result<> ImportJob::State::tell_pause(const std::optional<messaging::FlowPause>& now) {
+  if (now.has_value() == paused.has_value()) return {};
+  const auto& about = now ? *now : *paused;
+  const std::string_view what = now ? "paused" : "resumed";
+  CASTIEL_ASSIGN(auto tx, begin());
+  json::object data{{"state", what}, {"queue", about.queue}, {"importId", run.correlation.str()}};
+  if (now) data["messages"] = about.depth;
+  CASTIEL_ASSIGN([[maybe_unused]] const auto id,
+                 parts.publisher->publish(*tx, kStage, {run.correlation, {}},
+                                          {model::event::kFlowControl, about.queue, std::move(data), 0, 0}));
+  CASTIEL_TRY(tx->add_flow_entry(
+      run.correlation, {parts.clock->now(), std::string(kStage), "note", "flow", about.queue,
+                        now ? fmt::format("reading paused: {} messages wait in {}", about.depth, about.queue)
+                            : fmt::format("reading goes on: {} is short enough", about.queue),
+                        0}));
+  CASTIEL_TRY(tx->commit());
+  paused = now;
+  return {};
+}
+
 Result<ImportJob::Progress> ImportJob::State::step() {
+  if (parts.paused) {
+    const auto now = parts.paused();
+    CASTIEL_TRY(tell_pause(now));
+    if (now) return Progress::waiting;
+  }
   {
     CASTIEL_ASSIGN(const auto snapshot, parts.store->read(tenant));
     // Only the pages themselves hold the reader back: the stages after them wait for its end.

@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "connectors/files/file_source.hpp"
 #include "extract/extractor.hpp"
+#include "messaging/flow_control.hpp"
 #include "messaging/publisher.hpp"
 #include "storage/blobs.hpp"
 #include "storage/store.hpp"
@@ -40,8 +41,10 @@ struct ImportParts {
   const Clock* clock;
   IdGenerator* ids;
   std::size_t max_inline_record_bytes = std::size_t{5} << 20;  // a larger one travels by claim (FLOW-7)
-  std::string owner = "castiel";                               // of the leases: one name a process
-  Duration lease_term = std::chrono::seconds(15);              // renewed after a third of it
+  // Why nothing may be published from sources now, if there is a reason (FLOWCTL-3). Asked before each step.
+  std::function<std::optional<messaging::FlowPause>()> paused{};
+  std::string owner = "castiel";                   // of the leases: one name a process
+  Duration lease_term = std::chrono::seconds(15);  // renewed after a third of it
 };
 
 // One thread at a time. Blocks on disk.

@@ -29,10 +29,11 @@ struct ImportJob::State {
   storage::ImportedFile progress;                             // of the file being read
   std::uint64_t progress_bytes = 0;
   bool waiting = false;
-  bool announced = false;               // integration.import.read is published
-  std::optional<storage::Lease> lease;  // of the run, as far as is known
-  Duration ask_at{0};                   // monotonic: to renew the lease, or ask for it again
-  bool over = false;                    // the run ended, here or elsewhere
+  std::optional<messaging::FlowPause> paused;  // as it was told
+  bool announced = false;                      // integration.import.read is published
+  std::optional<storage::Lease> lease;         // of the run, as far as is known
+  Duration ask_at{0};                          // monotonic: to renew the lease, or ask for it again
+  bool over = false;                           // the run ended, here or elsewhere
 
   static constexpr auto kWriteDeadline = std::chrono::seconds(10);
   Deadline deadline() const { return Deadline::after(*parts.clock, kWriteDeadline); }
@@ -68,8 +69,11 @@ struct ImportJob::State {
   Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page);
   Result<> bury_lost(storage::Transaction& tx, const connectors::Problem& p);
   Result<Progress> step();
+  Result<> tell_pause(const std::optional<messaging::FlowPause>& now);
   Result<> announce();
   Result<> end(std::string_view status, const std::optional<Error>& error = {});
+  // Whether every file was read, skipped or told to be unreadable.
+  Result<bool> all_told(const storage::Reader& snapshot) const;
   Result<std::int64_t> pending(const storage::Reader& snapshot) const;  // pages published and not yet handled
 
   // content_pages.cpp

@@ -172,11 +172,11 @@ Result<> PostgresOutbox::published(const OutboxLease& lease, std::span<const std
       "WITH gone AS (DELETE FROM outbox WHERE relay=$1 AND seq = ANY($3::bigint[]) AND EXISTS (SELECT 1 FROM"
       " outbox_lease WHERE part=$1 AND fence=$2 AND owner<>'') RETURNING tenant, seq, part, type, queue,"
       " message_id, correlation)"
-      " INSERT INTO outbox_last (tenant, part, type, queue, message_id, correlation) SELECT DISTINCT ON"
-      " (tenant, part, type, queue) tenant, part, type, queue, message_id, correlation FROM gone"
-      " WHERE part <> -1 ORDER BY tenant, part, type, queue, seq DESC"
-      " ON CONFLICT (tenant, part, type, queue) DO UPDATE SET message_id = excluded.message_id,"
-      " correlation = excluded.correlation",
+      " INSERT INTO outbox_last AS l (tenant, part, type, queue, seq, message_id, correlation) SELECT"
+      " DISTINCT ON (tenant, part, type, queue) tenant, part, type, queue, seq, message_id, correlation"
+      " FROM gone WHERE part <> -1 ORDER BY tenant, part, type, queue, seq DESC"
+      " ON CONFLICT (tenant, part, type, queue) DO UPDATE SET seq = excluded.seq, message_id ="
+      " excluded.message_id, correlation = excluded.correlation WHERE excluded.seq > l.seq",
       Params(lease.partition, lease.fence).add(published));
   CASTIEL_TRY(session.commit());
   if (!held) return lost(lease);

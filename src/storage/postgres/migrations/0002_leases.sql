@@ -7,7 +7,7 @@ CREATE TABLE lease (
 CREATE INDEX import_run_running ON import_run (tenant, started_at) WHERE status = 'running';
 CREATE TABLE outbox_last (
   tenant text COLLATE "C" NOT NULL, part bigint NOT NULL, type text COLLATE "C" NOT NULL, queue text COLLATE "C" NOT NULL,
-  message_id text NOT NULL, correlation text COLLATE "C" NOT NULL,
+  seq bigint NOT NULL, message_id text NOT NULL, correlation text COLLATE "C" NOT NULL,
   PRIMARY KEY (tenant, part, type, queue)
 ) WITH (fillfactor = 50);
 

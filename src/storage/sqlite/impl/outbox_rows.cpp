@@ -203,12 +203,14 @@ Result<> SqliteOutbox::published(const OutboxLease& lease, std::span<const std::
     auto& db = writer_->connection();
     CASTIEL_TRY(check_lease(db, lease));
     for (const auto row : rows) {
-      CASTIEL_TRY(
-          run(db,
-              "INSERT OR REPLACE INTO outbox_last (tenant, part, type, queue, message_id, correlation) "
-              "SELECT tenant, part, type, queue, message_id, correlation FROM outbox WHERE seq=? AND "
-              "partition=? AND part<>-1",
-              row, lease.partition));
+      CASTIEL_TRY(run(
+          db,
+          "INSERT INTO outbox_last (tenant, part, type, queue, seq, message_id, correlation) SELECT tenant, "
+          "part, type, queue, seq, message_id, correlation FROM outbox WHERE seq=? AND partition=? AND "
+          "part<>-1 ON CONFLICT (tenant, part, type, queue) DO UPDATE SET seq=excluded.seq, "
+          "message_id=excluded.message_id, correlation=excluded.correlation WHERE "
+          "excluded.seq>outbox_last.seq",
+          row, lease.partition));
       CASTIEL_TRY(run(db, "DELETE FROM outbox WHERE seq=? AND partition=?", row, lease.partition));
     }
     return {};

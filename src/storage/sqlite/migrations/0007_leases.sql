@@ -5,7 +5,7 @@ CREATE TABLE lease (
 ) WITHOUT ROWID;
 CREATE INDEX import_run_running ON import_run (started_at) WHERE status = 'running';
 CREATE TABLE outbox_last (
-  tenant TEXT NOT NULL, part INTEGER NOT NULL, type TEXT NOT NULL, queue TEXT NOT NULL, message_id TEXT NOT NULL,
-  correlation TEXT NOT NULL,
+  tenant TEXT NOT NULL, part INTEGER NOT NULL, type TEXT NOT NULL, queue TEXT NOT NULL, seq INTEGER NOT NULL,
+  message_id TEXT NOT NULL, correlation TEXT NOT NULL,
   PRIMARY KEY (tenant, part, type, queue)
 ) WITHOUT ROWID;
