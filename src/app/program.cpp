@@ -15,6 +15,8 @@
 #include "intelligence/risk_handler.hpp"
 #include "linking/link_handler.hpp"
 #include "messaging/embedded/embedded_broker.hpp"
+#include "messaging/fallback.hpp"
+#include "messaging/flow_control.hpp"
 #include "messaging/rabbitmq/rabbitmq_broker.hpp"
 #include "messaging/relay.hpp"
 #include "model/entity.hpp"
@@ -41,6 +43,9 @@ namespace {
 constexpr Duration kFirstRetention =
     std::chrono::seconds(30);  // after the start, which has other things to do
 constexpr Duration kFirstReconciliation = std::chrono::seconds(90);
+constexpr Duration kReconcileTerm = std::chrono::minutes(10);  // of a tenant's lease of it
+constexpr char kReconcileLease[] = "reconcile";
+constexpr Duration kWriteDeadline = std::chrono::seconds(10);
 constexpr Duration kBetweenPieces = std::chrono::milliseconds(50);
 constexpr Duration kAfterTrouble = std::chrono::minutes(1);
 constexpr Duration kBrokerPatience =
@@ -147,8 +152,10 @@ struct Program::Parts {
   std::unique_ptr<storage::Store> store;
   storage::SqliteStore* embedded_store = nullptr;      // the same, where it is the file in the folder
   storage::BlobReferences* blob_references = nullptr;  // the same again
+  std::string owner;                                   // of leases: a name of this process
   std::unique_ptr<messaging::Broker> broker;
-  std::unique_ptr<messaging::Relay> relay;  // only where the broker is another process
+  std::unique_ptr<messaging::Relay> relay;        // only where the broker is another process
+  std::unique_ptr<messaging::Fallback> fallback;  // nothing where the settings want none
   std::unique_ptr<messaging::RelayThread> relay_thread;
   std::unique_ptr<messaging::SchemaRegistry> schemas;
   std::unique_ptr<messaging::Publisher> publisher;
@@ -171,6 +178,7 @@ struct Program::Parts {
   std::unique_ptr<operations::Reconciler> reconciler;
   std::vector<std::unique_ptr<messaging::Consumer>> consumers;
   std::unique_ptr<messaging::WorkerPool> workers;
+  std::unique_ptr<messaging::FlowControl> flow_control;
   std::unique_ptr<sync::ImportService> imports;
   std::unique_ptr<tenancy::Retention> retention;
   std::unique_ptr<tenancy::BlobSweep> blob_sweep;
@@ -181,9 +189,12 @@ struct Program::Parts {
     return tenant_settings->of(tenant).value_or(options.settings);
   }
   Result<> build();
+  void make_flow_control();
   Result<> open_broker();
   Result<> open_store();
   Result<> add_content_stages();
+  Result<bool> is_reconcile_due(const storage::TenantInfo& info);
+  Result<std::optional<storage::Lease>> take_reconcile(const TenantId& tenant);
   Result<> reconcile_due(const std::stop_token& stop);
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
                         std::int64_t threads);
@@ -225,6 +236,8 @@ Result<> Program::Parts::build() {
   CASTIEL_ASSIGN(folder, storage::DataFolder::open(options.data));
 
   CASTIEL_TRY(open_store());
+  // One process at a time has the embedded store, so the next one takes up the leases of one that was killed.
+  owner = embedded_store != nullptr ? "castiel" : "castiel-" + ids.next();
   CASTIEL_TRY(open_broker());
   CASTIEL_ASSIGN(
       schemas, messaging::SchemaRegistry::create(messaging::builtin_schemas(), messaging::builtin_samples()));
@@ -251,6 +264,7 @@ Result<> Program::Parts::build() {
   links = std::make_unique<linking::LinkHandler>(*clock, ids, mail_domains);
   risk = std::make_unique<intelligence::RiskHandler>(*deals, *clock);
   workers = std::make_unique<messaging::WorkerPool>(*broker, *clock, options.log);
+  make_flow_control();
   rehearsal = std::make_unique<messaging::Rehearsal>(messaging::Rehearsal::Parts{
       .store = store.get(), .schemas = schemas.get(), .clock = clock, .ids = &ids});
   const auto& roles = options.roles;
@@ -278,7 +292,7 @@ Result<> Program::Parts::build() {
                                         if (imports == nullptr) return std::optional<CorrelationId>();
                                         return refetch_import(*store, *imports, tenant, flow);
                                       }});
-  services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
+  services = std::make_unique<api::Services>(api::Services{.store = *store,
                                                               .broker = *broker,
                                                               .deals = *deals,
                                                               .clock = *clock,
@@ -296,6 +310,31 @@ Result<> Program::Parts::build() {
   return {};
 }
 
+void Program::Parts::make_flow_control() {
+  const auto& settings = options.settings;
+  messaging::FlowLimits limits;
+  limits.pause = settings.get(settings::kFlowPause);
+  limits.resume = settings.get(settings::kFlowResume);
+  limits.warn = settings.get(settings::kFlowWarn);
+  limits.scale_out = settings.get(settings::kFlowScale);
+  limits.critical = settings.get(settings::kFlowCritical);
+  limits.lag = settings.get(settings::kFlowLag);
+  const auto threads =
+      metrics.gauge({"castiel_workers", "Threads of this process that work on a queue.", {"queue"}});
+  flow_control = std::make_unique<messaging::FlowControl>(
+      messaging::FlowControl::Parts{broker.get(), relay ? &store->outbox() : nullptr, clock, options.log,
+                                    &metrics,
+                                    [this, threads](std::string_view name, messaging::QueueLevel level) {
+                                      // In between it keeps the threads it has.
+                                      if (level >= messaging::QueueLevel::scale_out)
+                                        workers->scale(name, true);
+                                      if (level == messaging::QueueLevel::calm) workers->scale(name, false);
+                                      if (workers->running())
+                                        threads.with({name}).set(workers->threads_of(name));
+                                    }},
+      limits);
+}
+
 Result<> Program::Parts::open_broker() {
   const auto& settings = options.settings;
   if (settings.get(settings::kBrokerUrl) == kEmbedded) {
@@ -309,11 +348,21 @@ Result<> Program::Parts::open_broker() {
   CASTIEL_ASSIGN(auto outside, messaging::RabbitmqBroker::create(std::move(rabbitmq), *store, *clock, *random,
                                                                  options.log));
   messaging::RelayOptions relaying;
-  // One process at a time has the embedded store, so the next one takes up the leases of one that was killed.
-  relaying.owner = embedded_store != nullptr ? "castiel" : "castiel-" + ids.next();
+  relaying.owner = owner;
+  if (settings.get(settings::kFallback)) {
+    messaging::FallbackOptions fallen;
+    fallen.owner = owner;
+    fallen.after = settings.get(settings::kFallbackAfter);
+    fallen.until = settings.get(settings::kFallbackUntil);
+    fallen.per_second = static_cast<int>(settings.get(settings::kFallbackPerSecond));
+    fallback = std::make_unique<messaging::Fallback>(
+        messaging::FallbackParts{store.get(), outside.get(), clock, options.log, &metrics},
+        std::move(fallen));
+  }
   relay = std::make_unique<messaging::Relay>(store->outbox(), outside->carrier(), *clock, options.log,
                                              &metrics, std::move(relaying));
-  relay_thread = std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log);
+  relay_thread =
+      std::make_unique<messaging::RelayThread>(*relay, store->outbox(), *clock, options.log, fallback.get());
   broker = std::move(outside);
   return {};
 }
@@ -355,6 +404,7 @@ Result<> Program::Parts::add_content_stages() {
                          std::vector<processing::ContentKind> kinds, std::int64_t threads,
                          std::optional<messaging::ReceiveLimits> limits = {}) -> Result<> {
     std::vector<std::string> patterns;
+    patterns.reserve(kinds.size());
     for (const auto& kind : kinds) patterns.emplace_back(kind.received);
     handler = std::make_unique<processing::ContentHandler>(parts, std::move(kinds));
     auto consumer = consumer_options(settings, queue, std::move(patterns));
@@ -400,8 +450,12 @@ Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messa
                                options.log},
       std::move(consumer), handler));
   CASTIEL_TRY(consumers.back()->declare());
-  using Kind = messaging::WorkerPool::Kind;
-  if (run) workers->add(*consumers.back(), static_cast<int>(threads), source ? Kind::stores : Kind::derives);
+  if (fallback) fallback->add(*consumers.back());
+  if (run) {
+    const auto most = threads * options.settings.get(settings::kWorkersScaleOut);
+    workers->add(*consumers.back(), static_cast<int>(threads), static_cast<int>(most),
+                 source ? messaging::WorkerPool::Kind::stores : messaging::WorkerPool::Kind::derives);
+  }
   return {};
 }
 
@@ -410,17 +464,23 @@ void Program::start_relay() {
 }
 void Program::start_workers() {
   start_relay();
+  if (parts_->fallback) parts_->fallback->start();
   parts_->workers->start();
+  parts_->flow_control->start();
 }
 void Program::stop_workers() {
+  parts_->flow_control->stop();
   parts_->workers->stop();
+  if (parts_->fallback) parts_->fallback->stop();
   if (parts_->relay_thread) parts_->relay_thread->stop();
 }
 std::optional<Error> Program::stuck() const {
   if (parts_->relay_thread) {
     if (auto refused = parts_->relay_thread->trouble(); refused && refused->cls == ErrorClass::permanent)
       return refused;
-    if (auto away = parts_->relay_thread->trouble(kBrokerPatience)) return away;
+    const bool goes_on_without =
+        parts_->fallback && parts_->fallback->handled_since(parts_->clock->monotonic() - kBrokerPatience);
+    if (auto away = parts_->relay_thread->trouble(kBrokerPatience); away && !goes_on_without) return away;
   }
   return parts_->workers->stuck();
 }
@@ -433,9 +493,6 @@ Result<> Program::start_imports() {
   p.imports = std::make_unique<sync::ImportService>(import_parts(), p.options.log);
   p.services->imports = p.imports.get();
   p.services->import_defaults = [this](const storage::Reader& reader) { return import_defaults(reader); };
-  CASTIEL_ASSIGN(const auto view, p.store->operator_view());
-  CASTIEL_ASSIGN(const auto tenants, view->tenants());
-  for (const auto& info : tenants) CASTIEL_TRY(p.imports->resume(info.tenant));
   return {};
 }
 
@@ -489,22 +546,41 @@ void Program::start_reconciliation() {
   });
 }
 
+Result<bool> Program::Parts::is_reconcile_due(const storage::TenantInfo& info) {
+  api::Call call;
+  call.parameters.add("tenant", info.tenant.str());
+  const auto last = api::run_operation(*services, "reconcile.last", call);
+  const auto* at = last && last->is_object() ? last->get_object().if_contains("at") : nullptr;
+  const auto time = at != nullptr && at->is_string() ? parse_timestamp(std::string(at->get_string()))
+                                                     : Result<Timestamp>(info.created_at);
+  return !time || clock->now() - *time >= options.settings.get(settings::kReconcileEvery);
+}
+
+// The tenant's lease of it, for one process at a time; nothing when another one has it.
+Result<std::optional<storage::Lease>> Program::Parts::take_reconcile(const TenantId& tenant) {
+  CASTIEL_ASSIGN(auto tx, store->begin(tenant, Deadline::after(*clock, kWriteDeadline)));
+  CASTIEL_ASSIGN(auto lease, tx->take_lease(kReconcileLease, owner, kReconcileTerm));
+  CASTIEL_TRY(tx->commit());
+  return lease;
+}
+
 Result<> Program::Parts::reconcile_due(const std::stop_token& stop) {
   CASTIEL_ASSIGN(const auto view, store->operator_view());
   CASTIEL_ASSIGN(const auto tenants, view->tenants());
   for (const auto& info : tenants) {
     if (stop.stop_requested()) return {};
-    api::Call call;
-    call.parameters.add("tenant", info.tenant.str());
-    const auto last = api::run_operation(*services, "reconcile.last", call);
-    const auto* at = last && last->is_object() ? last->get_object().if_contains("at") : nullptr;
-    const auto time = at != nullptr && at->is_string() ? parse_timestamp(std::string(at->get_string()))
-                                                       : Result<Timestamp>(info.created_at);
-    if (time && clock->now() - *time < options.settings.get(settings::kReconcileEvery)) continue;
+    CASTIEL_ASSIGN(const bool due, is_reconcile_due(info));
+    if (!due) continue;
+    const auto lease = take_reconcile(info.tenant);
+    if (!lease && lease.error().code == "unknown_tenant") continue;  // erased meanwhile
+    if (!lease) return std::unexpected(lease.error());
+    // Another process may have done it just now.
+    CASTIEL_ASSIGN(const bool still_due, is_reconcile_due(info));
+    if (!*lease || !still_due) continue;
     const auto done = api::reconcile(*services, info.tenant, std::nullopt,
                                      options.settings.get(settings::kReconcileRepair), "reconciliation");
     if (!done) {
-      if (done.error().code == "unknown_tenant") continue;  // erased meanwhile
+      if (done.error().code == "unknown_tenant") continue;
       return std::unexpected(done.error());
     }
     const auto drift = int_or(*done, "drift", 0);
@@ -534,7 +610,10 @@ sync::ImportParts Program::import_parts() {
           parts_->blobs.get(),
           parts_->clock,
           &parts_->ids,
-          static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20};
+          static_cast<std::size_t>(parts_->options.settings.get(settings::kMaxInlineSizeMb)) << 20,
+          [flow = parts_->flow_control.get()] { return flow->paused(); },
+          parts_->owner,
+          parts_->options.settings.get(settings::kImportsLease)};
 }
 
 storage::Store& Program::store() {

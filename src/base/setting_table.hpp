@@ -119,6 +119,37 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     global_number("broker.prefetch", integer, "50", "messages", "1", "1000",
                   "Messages of each of them that a process holds at most."),
 
+    {"broker.fallback",
+     boolean,
+     "true",
+     "",
+     "",
+     "",
+     {},
+     SettingShape::any,
+     SettingScope::global,
+     true,
+     "Whether a process handles what waits in the outbox itself while the broker is away for long."},
+    global_number("broker.fallback_after", duration, "30s", "", "1s", "1d",
+                  "How long the broker has to be away before that begins."),
+    global_number("broker.fallback_until", duration, "10s", "", "1s", "1h",
+                  "How long the broker has to answer again before messages are sent to it and that ends."),
+    global_number("broker.fallback_per_second", integer, "20", "messages", "1", "10000",
+                  "Messages a process handles a second without the broker, at most."),
+
+    global_number("flow.pause_depth", integer, "10000", "messages", "10", "100000000",
+                  "Imports pause while more messages than this wait in a queue."),
+    global_number("flow.resume_depth", integer, "5000", "messages", "0", "100000000",
+                  "They go on once fewer messages than this wait in each."),
+    global_number("flow.warn_depth", integer, "1000", "messages", "1", "100000000",
+                  "More messages than this in a queue are told as a warning."),
+    global_number("flow.scale_depth", integer, "2500", "messages", "1", "100000000",
+                  "A queue with more messages than this gets more threads, up to workers.scale_out."),
+    global_number("flow.critical_depth", integer, "5000", "messages", "1", "100000000",
+                  "More messages than this in a queue are an alert."),
+    global_number("flow.lag", duration, "5m", "", "1s", "7d",
+                  "A queue whose oldest message is older than this is an alert."),
+
     tenant_number("mapping.page_records", integer, "200", "records", "1", "200",
                   "Records a page of raw data holds, at most."),
     tenant_number("mapping.page_bytes", bytes, "1MiB", "", "16KiB", "8MiB",
@@ -196,6 +227,11 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
     tenant_number("replay.per_second", integer, "50", "messages", "1", "10000",
                   "Dead letters replayed a second, at most."),
 
+    global_number(
+        "imports.lease", duration, "15s", "", "2s", "10m",
+        "How long an import stays with a process that gives no sign of life; then another process goes "
+        "on with it."),
+
     global_number("reconcile.every", duration, "1d", "", "1m", "30d",
                   "Pause between two reconciliations of a tenant."),
     {"reconcile.repair",
@@ -228,6 +264,10 @@ inline constexpr auto kAll = std::to_array<SettingSpec>({
                   "Consumers that understand meetings by their transcripts."),
     global_number("workers.events", integer, "1", "threads", "1", "64",
                   "Consumers that understand calendar entries."),
+
+    global_number(
+        "workers.scale_out", integer, "2", "times", "1", "16",
+        "How many times its threads a queue gets, at most, while it is longer than flow.scale_depth."),
 
     {"extract.program",
      text,

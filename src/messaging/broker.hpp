@@ -4,6 +4,7 @@
 // deadline, the others on disk or network.
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "storage/store.hpp"
+
+namespace castiel::storage {
+struct OutboxMessage;
+}
 
 namespace castiel::messaging {
 
@@ -86,6 +91,13 @@ class Broker {
   virtual Result<> retry(storage::Transaction& tx, std::string_view queue,
                          const storage::OutgoingMessage& record, std::string_view record_key, Timestamp at,
                          std::span<const storage::Failure> failures) = 0;
+
+  // A message of the outbox as this queue's consumer gets it, for who hands it out himself while the server
+  // is away (FLOW-6). The delivery is counted durably first; nothing while its time has not come. It is
+  // settled, refused or released like any other.
+  virtual Result<std::optional<Delivery>> adopt(std::string_view, const storage::OutboxMessage&) {
+    return permanent("not_available", "this broker has no outbox");
+  }
 
   virtual Result<std::vector<QueueStats>> stats() = 0;
   // Whether the server behind it answers now; may block for seconds. One inside the process always does.

@@ -193,6 +193,12 @@ Result<bool> Consumer::step(Deadline wait) {
   return true;
 }
 
+Result<> Consumer::handle(Delivery delivery) {
+  std::vector<Delivery> one;
+  one.push_back(std::move(delivery));
+  return process(std::move(one));
+}
+
 Result<> Consumer::process(std::vector<Delivery> deliveries) {
   // The broker hands out a message again only alone, so an exhausted one is the whole batch.
   if (const auto& d = deliveries.front(); d.deliveries > tuning_of(d.tenant).max_deliveries) {

@@ -63,6 +63,9 @@ class Consumer {
   // Handles one batch, waiting for it at most `wait`. True when there was one. An error means that the batch
   // is on its way back to the queue; the caller pauses and goes on.
   Result<bool> step(Deadline wait);
+  // Handles one message somebody else took out of its queue. No error when it was refused or put off: the
+  // inbox tells what became of it.
+  Result<> handle(Delivery delivery);
 
  private:
   struct Batch;

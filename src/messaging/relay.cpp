@@ -1,5 +1,7 @@
 #include "messaging/relay.hpp"
 
+#include "messaging/fallback.hpp"
+
 namespace castiel::messaging {
 
 namespace {
@@ -59,7 +61,7 @@ void Relay::wake() {
 Result<std::size_t> Relay::step(Duration wait) {
   settle(carrier_->outcomes(Duration(0)));
   measure();
-  CASTIEL_TRY(carrier_->ready());
+  CASTIEL_TRY(reach());
   CASTIEL_TRY(renew());
   const bool look_now = written_.exchange(false);
   for (auto& [number, partition] : partitions_) {
@@ -88,6 +90,21 @@ Result<std::size_t> Relay::step(Duration wait) {
   for (const int number : lost) drop(number);
   CASTIEL_TRY(std::move(outcome));
   return removed;
+}
+
+Result<> Relay::reach() {
+  auto ready = carrier_->ready();
+  away_ = !ready;
+  return ready;
+}
+
+Result<> Relay::stand_by(Duration wait) {
+  partitions_.clear();
+  under_way_.clear();
+  renew_at_ = Duration(0);
+  measure();
+  (void)carrier_->outcomes(wait);
+  return reach();
 }
 
 Result<> Relay::renew() {
@@ -232,9 +249,20 @@ void RelayThread::start() {
   thread_ = std::thread([this] { run(); });
 }
 
+Result<> RelayThread::step() {
+  Result<> outcome;
+  if (fallback_ != nullptr && fallback_->active()) {
+    outcome = relay_->stand_by(kStepWait);
+  } else if (auto stepped = relay_->step(kStepWait); !stepped) {
+    outcome = std::unexpected(std::move(stepped.error()));
+  }
+  if (fallback_ != nullptr) fallback_->heard(!relay_->away());
+  return outcome;
+}
+
 void RelayThread::run() {
   while (running_) {
-    auto stepped = relay_->step(kStepWait);
+    auto stepped = step();
     std::unique_lock lock(mutex_);
     if (stepped) {
       if (trouble_) log_.info("relay_goes_on");

@@ -78,6 +78,11 @@ class Relay {
   Result<std::size_t> step(Duration wait);
   // Something was written: look at once.
   void wake();
+  // While somebody else handles what waits: forgets what it held, connects, sends nothing. Error: why the
+  // broker cannot be reached.
+  Result<> stand_by(Duration wait);
+  // Whether the broker could not be reached when it was last tried. For the thread of step().
+  bool away() const { return away_; }
   // Removes what is confirmed and gives the leases back.
   Result<> finish();
 
@@ -105,6 +110,7 @@ class Relay {
   };
   struct Meters;
 
+  Result<> reach();
   Result<> renew();
   Result<> read_ahead(Partition& partition);
   Result<> send(Partition& partition);
@@ -123,13 +129,18 @@ class Relay {
   std::unordered_map<std::int64_t, UnderWay> under_way_;  // by row
   Duration renew_at_{0}, measure_at_{0};
   std::atomic<bool> written_ = true;
+  bool away_ = false;
 };
+
+class Fallback;
 
 // Runs a relay until stop(). start() and stop() from one thread.
 class RelayThread {
  public:
-  RelayThread(Relay& relay, storage::Outbox& outbox, const Clock& clock, telemetry::Log log)
-      : relay_(&relay), outbox_(&outbox), clock_(&clock), log_(std::move(log)) {}
+  // `fallback` may be null: what is written while the broker is away waits for it then.
+  RelayThread(Relay& relay, storage::Outbox& outbox, const Clock& clock, telemetry::Log log,
+              Fallback* fallback = nullptr)
+      : relay_(&relay), outbox_(&outbox), clock_(&clock), log_(std::move(log)), fallback_(fallback) {}
   ~RelayThread() { stop(); }
   void start();
   void stop();
@@ -138,11 +149,13 @@ class RelayThread {
 
  private:
   void run();
+  Result<> step();
 
   Relay* relay_;
   storage::Outbox* outbox_;
   const Clock* clock_;
   telemetry::Log log_;
+  Fallback* fallback_;
   std::thread thread_;
   std::atomic<bool> running_ = false;
   mutable std::mutex mutex_;

@@ -1,5 +1,6 @@
 #include "messaging/worker_pool.hpp"
 
+#include <algorithm>
 #include <exception>
 
 namespace castiel::messaging {
@@ -14,14 +15,49 @@ constexpr Duration kLongestRest = std::chrono::milliseconds(300);
 constexpr auto kLookUp = std::chrono::milliseconds(10);
 }  // namespace
 
+void WorkerPool::add(Consumer& consumer, int least, int most, Kind kind) {
+  auto& entry = entries_.emplace_back();
+  entry.consumer = &consumer;
+  entry.least = entry.wanted = least;
+  entry.most = std::max(least, most);
+  entry.kind = kind;
+  for (int i = 0; i < entry.most; ++i) entry.slots.push_back(std::make_unique<Slot>());
+}
+
 void WorkerPool::start() {
   running_ = true;
   stored_at_ = (clock_->monotonic() - kBusy).count();
-  for (const auto& entry : entries_) {
-    for (int i = 0; i < entry.threads; ++i) {
-      threads_.emplace_back([this, &entry] { work(*entry.consumer, entry.kind); });
-    }
+  std::lock_guard lock(mutex_);
+  for (auto& entry : entries_) fill(entry);
+}
+
+void WorkerPool::fill(Entry& entry) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(entry.wanted); ++i) {
+    auto& slot = *entry.slots[i];
+    if (!slot.ended) continue;
+    if (slot.thread.joinable()) slot.thread.join();  // it ended, or is about to return
+    slot.ended = false;
+    slot.thread = std::thread([this, &entry, i] { work(entry, i); });
   }
+}
+
+void WorkerPool::scale(std::string_view queue, bool out) {
+  std::lock_guard lock(mutex_);
+  if (!running_) return;
+  for (auto& entry : entries_) {
+    const int wanted = out ? entry.most : entry.least;
+    if (entry.consumer->queue() != queue || wanted == entry.wanted) continue;
+    log_.info("workers_scaled", {{"queue", entry.consumer->queue()}, {"threads", wanted}});
+    entry.wanted = wanted;
+    fill(entry);
+  }
+}
+
+bool WorkerPool::ends(Entry& entry, std::size_t number) {
+  std::lock_guard lock(mutex_);
+  if (running_ && static_cast<int>(number) < entry.wanted) return false;
+  entry.slots[number]->ended = true;
+  return true;
 }
 
 // A deriving stage worked this long (or waited for messages: then there is no backlog, and a short rest does
@@ -37,8 +73,9 @@ void WorkerPool::rest(Duration worked) {
   while (!over()) stopped_.wait_for(lock, kLookUp);
 }
 
-void WorkerPool::work(Consumer& consumer, Kind kind) {
-  while (running_) {
+void WorkerPool::work(Entry& entry, std::size_t number) {
+  auto& consumer = *entry.consumer;
+  while (!ends(entry, number)) {
     Result<bool> stepped;
     const Duration start = clock_->monotonic();
     try {
@@ -55,7 +92,7 @@ void WorkerPool::work(Consumer& consumer, Kind kind) {
           failures_ = 0;
         }
         const Duration now = clock_->monotonic();
-        if (kind == Kind::stores) {
+        if (entry.kind == Kind::stores) {
           stored_at_ = now.count();
         } else {
           rest(now - start);
@@ -77,10 +114,15 @@ void WorkerPool::stop() {
   if (!running_.exchange(false)) return;
   broker_->interrupt();
   {
+    // Nobody adds threads after this.
     std::lock_guard lock(mutex_);
     stopped_.notify_all();
   }
-  threads_.clear();
+  for (auto& entry : entries_) {
+    for (auto& slot : entry.slots) {
+      if (slot->thread.joinable()) slot->thread.join();
+    }
+  }
 }
 
 std::optional<Error> WorkerPool::stuck() const {
@@ -90,8 +132,9 @@ std::optional<Error> WorkerPool::stuck() const {
 }
 
 int WorkerPool::threads_of(std::string_view queue) const {
+  std::lock_guard lock(mutex_);
   for (const auto& entry : entries_) {
-    if (entry.consumer->queue() == queue) return entry.threads;
+    if (entry.consumer->queue() == queue) return entry.wanted;
   }
   return 0;
 }

@@ -69,6 +69,17 @@ class Outbox {
                                                      std::size_t bytes) = 0;
   // Removes rows the broker confirmed. Durable. Error lease_lost: nothing was removed.
   virtual Result<> published(const OutboxLease& lease, std::span<const std::int64_t> rows) = 0;
+  // The queues the messages of a type go to.
+  virtual Result<std::vector<std::string>> queues_for(std::string_view type) = 0;
+  // What left the outbox last, of each type and queue of a tenant's lane (not the retry lane). Whoever
+  // handled it has handled everything of the lane that left before it.
+  struct Last {
+    std::string type;
+    std::string queue;  // straight to this queue; empty: routed by its type
+    std::string message_id;
+    CorrelationId correlation;
+  };
+  virtual Result<std::vector<Last>> last_published(const TenantId& tenant, int lane) = 0;
   // Messages that wait, and since when the oldest of them that is due waits.
   struct Depth {
     std::int64_t messages = 0;

@@ -4,6 +4,10 @@
 
 namespace castiel::storage {
 
+std::string import_lease(const CorrelationId& correlation) {
+  return "import/" + correlation.str();
+}
+
 std::string failures_to_json(std::span<const Failure> failures) {
   json::array array;
   for (const auto& f : failures)

@@ -194,6 +194,21 @@ struct ImportRun {
   std::string detail;  // JSON text: paths, files, what was understood
 };
 
+// Who of several processes does something for a tenant: at most one owner at a time has the lease of a name.
+struct Lease {
+  std::string name;
+  std::int64_t fence = 0;  // grows with each change of hands
+  Timestamp until;         // by the store's clock; kept beyond it as long as nobody else takes it
+};
+
+// The lease of an import run's reader.
+std::string import_lease(const CorrelationId& correlation);
+
+struct TenantImport {
+  TenantId tenant;
+  ImportRun run;
+};
+
 struct ImportedFile {
   std::string sha256;
   std::string mapping;  // hash of how it was read: another mapping is another import

@@ -190,6 +190,17 @@ class Transaction : public Reader {
   virtual Result<> put_cursor(std::string_view integration, std::string_view name,
                               std::string_view value) = 0;
   virtual Result<> put_setting(std::string_view key, std::string_view value) = 0;
+
+  // Takes the lease for now + `term`, or renews the owner's own; nothing while another owner has it. Free are
+  // leases nobody had, that were given back, or that ran out. Kept when the transaction commits.
+  virtual Result<std::optional<Lease>> take_lease(std::string_view name, std::string_view owner,
+                                                  Duration term) = 0;
+  // What this transaction writes counts only while the lease is this one: nobody else takes it before the
+  // transaction is over. Error lease_lost, here or at the commit.
+  virtual Result<> hold_lease(const Lease& lease) = 0;
+  // No error when another owner has it.
+  virtual Result<> give_back_lease(const Lease& lease) = 0;
+
   virtual Result<> add_audit(const AuditEntry& entry) = 0;
 
   // Removes rows older than asked for, at most `max_rows` of each table, and gives how many of which table
@@ -223,6 +234,8 @@ class OperatorView {
   // Open dead letters and parked records by queue, over all tenants.
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> dead_letters_by_queue() const = 0;
   virtual Result<std::vector<std::pair<std::string, std::int64_t>>> parked_by_queue() const = 0;
+  // Unfinished import runs whose lease is free or this owner's, oldest first.
+  virtual Result<std::vector<TenantImport>> imports_for(std::string_view owner, std::size_t limit) const = 0;
   // The tenant a flow belongs to.
   virtual Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const = 0;
   virtual Result<std::optional<TenantId>> tenant_of_dead_letter(

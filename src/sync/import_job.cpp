@@ -18,10 +18,11 @@ using messaging::lane_of;
 
 namespace {
 
-constexpr std::size_t kLatestRuns = 1000;   // among which an unfinished one is looked for
-constexpr int kPagesAtOnce = 5;             // pages published with one commit
-constexpr std::int64_t kMostPending = 400;  // pages of the flow not yet mapped before reading pauses
-constexpr std::int64_t kFewPending = 200;   // and when it goes on
+constexpr int kPagesAtOnce = 5;              // pages published with one commit
+constexpr std::int64_t kMostPending = 400;   // pages of the flow not yet mapped before reading pauses
+constexpr std::int64_t kFewPending = 200;    // and when it goes on
+constexpr std::size_t kRunsLookedAt = 1000;  // the newest, for an unfinished one of the same paths
+constexpr char kStartLease[] = "imports.start";
 
 std::string paths_key(const ImportOptions& options) {
   std::string key = options.again ? "again" : "";
@@ -65,6 +66,48 @@ const TenantId& ImportJob::tenant() const {
 
 Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId tenant,
                                                     ImportOptions options) {
+  return open(std::move(parts), std::move(tenant), std::move(options), {});
+}
+
+namespace {
+
+// An unfinished run: this one, or, where none is named, of these paths.
+Result<std::optional<storage::ImportRun>> unfinished(const storage::Reader& reader, const std::string& key,
+                                                     const std::optional<CorrelationId>& which) {
+  if (which) {
+    CASTIEL_ASSIGN(auto run, reader.import_run(*which));
+    if (!run || run->status != "running") return permanent("not_found", "the import is over");
+    return run;
+  }
+  CASTIEL_ASSIGN(auto runs, reader.import_runs(kRunsLookedAt));
+  for (auto& run : runs) {
+    if (run.status != "running") continue;
+    const auto detail = parse_json(run.detail);
+    if (detail && string_or(detail->get_object(), "pathsKey") == key) return std::optional(std::move(run));
+  }
+  return std::nullopt;
+}
+
+json::object new_detail(const ImportOptions& options, const std::string& key) {
+  json::array paths;
+  for (const auto& path : options.paths) paths.push_back(json::value(path));
+  json::object detail{{"paths", std::move(paths)}, {"pathsKey", key}, {"understood", json::array()}};
+  detail["sourceMap"] = options.source_map;
+  detail["sourceMapName"] = options.source_map_name;
+  detail["integration"] = options.integration ? options.integration->str() : "";
+  detail["again"] = options.again;
+  detail["announced"] = false;
+  detail["timeZone"] = options.time_zone;
+  detail["defaultCurrency"] = options.default_currency;
+  detail["pageRecords"] = options.page_records;
+  detail["pageBytes"] = options.page_bytes;
+  return detail;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ImportJob>> ImportJob::open(ImportParts parts, TenantId tenant, ImportOptions options,
+                                                   const std::optional<CorrelationId>& which) {
   auto state = std::make_unique<State>();
   state->parts = parts;
   state->tenant = std::move(tenant);
@@ -75,20 +118,13 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
                    connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
   const std::string key = paths_key(s.options);
-  bool resumed = false, all_told = false;
+  bool all_told = false;
   {
-    CASTIEL_ASSIGN(const auto reader, parts.store->read(s.tenant));
-    CASTIEL_ASSIGN(const auto runs, reader->import_runs(kLatestRuns));
-    for (const auto& run : runs) {
-      if (run.status != "running") continue;
-      const auto detail = parse_json(run.detail);
-      if (!detail || string_or(detail->get_object(), "pathsKey") != key) continue;
-      s.run = run;
-      s.detail = detail->get_object();
-      s.announced = bool_or(s.detail, "announced", false);
-      resumed = true;
-      CASTIEL_ASSIGN(all_told, s.all_told(*reader));
-      break;
+    CASTIEL_ASSIGN(const auto snapshot, parts.store->read(s.tenant));
+    CASTIEL_ASSIGN(const auto known, unfinished(*snapshot, key, which));
+    if (known) {
+      s.go_on_from(*known);
+      CASTIEL_ASSIGN(all_told, s.all_told(*snapshot));
     }
   }
   // Of a run whose files were all read, nobody needs them any more: they may be gone.
@@ -102,22 +138,28 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
     }
     s.files = std::move(listing.files);
   }
-  if (!resumed) {
+
+  CASTIEL_ASSIGN(auto tx, parts.store->begin(s.tenant, s.deadline()));
+  // One start after another: the second of the same paths finds the first one's run.
+  CASTIEL_TRY(tx->take_lease(kStartLease, parts.owner, Duration(0)));
+  CASTIEL_ASSIGN(auto known, unfinished(*tx, key, which));
+  if (!known && all_told) return transient("store_busy", "the import ended at this moment");
+  if (known) {
+    s.run = std::move(*known);
+    CASTIEL_ASSIGN(const bool ours, s.take(*tx));
+    if (!ours) return std::unique_ptr<ImportJob>(new ImportJob(std::move(state)));
+    const auto total = int_or(s.detail, "filesTotal", 0), here = static_cast<std::int64_t>(s.files.size());
+    if (which && !all_told && here < total)
+      return transient("files_missing",
+                       fmt::format("{} of the {} files of the import are not here", total - here, total));
+  } else {
+    s.run = {};
     s.run.correlation = messaging::make_correlation("import", parts.clock->now(), *parts.ids);
     s.run.started_at = parts.clock->now();
     s.run.status = "running";
-    json::array paths;
-    for (const auto& path : s.options.paths) paths.push_back(json::value(path));
-    s.detail = {{"paths", std::move(paths)}, {"pathsKey", key}, {"understood", json::array()}};
-    s.detail["sourceMap"] = s.options.source_map;
-    s.detail["sourceMapName"] = s.options.source_map_name;
-    s.detail["integration"] = s.options.integration ? s.options.integration->str() : "";
-    s.detail["again"] = s.options.again;
-    s.detail["announced"] = false;
-    s.detail["timeZone"] = s.options.time_zone;
-    s.detail["defaultCurrency"] = s.options.default_currency;
-    s.detail["pageRecords"] = s.options.page_records;
-    s.detail["pageBytes"] = s.options.page_bytes;
+    s.detail = new_detail(s.options, key);
+    s.detail["filesUnlisted"] = static_cast<std::int64_t>(listing.problems.size());
+    s.announced = false;
   }
   if (!all_told) {
     std::int64_t total = 0;
@@ -127,10 +169,10 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
         std::max(static_cast<std::int64_t>(s.files.size()), int_or(s.detail, "filesTotal", 0));
     s.detail["bytesTotal"] = std::max(total, int_or(s.detail, "bytesTotal", 0));
   }
-  if (!resumed) s.detail["filesUnlisted"] = static_cast<std::int64_t>(listing.problems.size());
-  CASTIEL_ASSIGN(auto tx, s.begin());
   CASTIEL_TRY(s.save_run(*tx));
-  if (!resumed) {
+  if (!known) {
+    CASTIEL_TRY(s.take(*tx));
+    s.queues = {model::queue::kDataRaw};
     CASTIEL_TRY(tx->add_flow_entry(
         s.run.correlation,
         {parts.clock->now(), std::string(kStage), "note", "import", s.run.correlation.str(),
@@ -400,56 +442,106 @@ Result<> ImportJob::State::announce() {
 
 Result<ImportJob::Progress> ImportJob::step() {
   auto& s = *state_;
-  {
-    CASTIEL_ASSIGN(const auto reader, s.parts.store->read(s.tenant));
-    // Only the pages themselves hold the reader back: the stages after them wait for its end.
-    CASTIEL_ASSIGN(const auto pending, s.pending(*reader));
-    s.waiting = pending > (s.waiting ? kFewPending : kMostPending);
+  CASTIEL_ASSIGN(const bool ours, s.own());
+  if (!ours) return s.over ? Progress::all_read : Progress::elsewhere;
+  auto done = s.step();
+  if (done) return done;
+  if (done.error().code == "lease_lost") {
+    s.let_go();
+    return Progress::elsewhere;
   }
-  if (s.waiting) return Progress::waiting;
   // A page that could not be committed is read again from the last place that was.
-  const auto redo = [&](const Error& error) -> Result<Progress> {
-    s.reader.reset();
-    s.content.reset();
-    return std::unexpected(error);
-  };
-  if (auto opened = s.open_next(); !opened) return redo(opened.error());
-  if (s.reader) {
-    if (auto published = s.publish_pages(); !published) return redo(published.error());
+  s.reader.reset();
+  s.content.reset();
+  return done;
+}
+
+// FLOWCTL-3: the event of a source that pauses or goes on; it stands in the import's trace.
+Result<> ImportJob::State::tell_pause(const std::optional<messaging::FlowPause>& now) {
+  if (now.has_value() == paused.has_value()) return {};
+  const auto& about = now ? *now : *paused;
+  const std::string_view what = now ? "paused" : "resumed";
+  CASTIEL_ASSIGN(auto tx, begin());
+  json::object data{{"state", what}, {"queue", about.queue}, {"importId", run.correlation.str()}};
+  if (now) data["messages"] = about.depth;
+  CASTIEL_ASSIGN([[maybe_unused]] const auto id,
+                 parts.publisher->publish(*tx, kStage, {run.correlation, {}},
+                                          {model::event::kFlowControl, about.queue, std::move(data), 0, 0}));
+  CASTIEL_TRY(tx->add_flow_entry(
+      run.correlation, {parts.clock->now(), std::string(kStage), "note", "flow", about.queue,
+                        now ? fmt::format("reading paused: {} messages wait in {}", about.depth, about.queue)
+                            : fmt::format("reading goes on: {} is short enough", about.queue),
+                        0}));
+  CASTIEL_TRY(tx->commit());
+  paused = now;
+  return {};
+}
+
+Result<ImportJob::Progress> ImportJob::State::step() {
+  if (parts.paused) {
+    const auto now = parts.paused();
+    CASTIEL_TRY(tell_pause(now));
+    if (now) return Progress::waiting;
+  }
+  {
+    CASTIEL_ASSIGN(const auto snapshot, parts.store->read(tenant));
+    // Only the pages themselves hold the reader back: the stages after them wait for its end.
+    CASTIEL_ASSIGN(const auto left, pending(*snapshot));
+    waiting = left > (waiting ? kFewPending : kMostPending);
+  }
+  if (waiting) return Progress::waiting;
+  CASTIEL_TRY(open_next());
+  if (reader) {
+    CASTIEL_TRY(publish_pages());
     return Progress::more;
   }
-  if (s.content) {
-    if (auto published = s.publish_content_pages(); !published) return redo(published.error());
+  if (content) {
+    CASTIEL_TRY(publish_content_pages());
     return Progress::more;
   }
-  if (s.next_file < s.files.size()) return Progress::more;
-  if (!s.announced) CASTIEL_TRY(s.announce());
+  if (next_file < files.size()) return Progress::more;
+  if (!announced) CASTIEL_TRY(announce());
   return Progress::all_read;
 }
 
 Result<bool> ImportJob::finish_if_idle() {
   auto& s = *state_;
+  CASTIEL_ASSIGN(const bool ours, s.own());
+  if (!ours) return s.over;
+  if (!s.announced) {  // it came back from a process that had not read all
+    CASTIEL_TRY(step());
+    return false;
+  }
   CASTIEL_ASSIGN(auto reader, s.parts.store->read(s.tenant));
   CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation));
   if (pending > 0) return false;
   reader.reset();
-  CASTIEL_ASSIGN(auto tx, s.begin());
-  s.run.status = "done";
-  s.run.finished_at = s.parts.clock->now();
-  CASTIEL_TRY(s.save_run(*tx));
-  CASTIEL_TRY(tx->commit());
+  CASTIEL_TRY(s.end("done"));
   return true;
 }
 
+// The last write of the run, which gives it back.
+Result<> ImportJob::State::end(std::string_view status, const std::optional<Error>& error) {
+  CASTIEL_ASSIGN(auto tx, begin());
+  auto ended = run;
+  ended.status = status;
+  ended.finished_at = parts.clock->now();
+  if (error) {
+    detail["error"] = json::object{{"code", error->code}, {"message", error->describe()}};
+    CASTIEL_TRY(tx->add_problem(run.correlation, {"", 0, error->code, error->describe()}));
+  }
+  ended.detail = json::serialize(detail);
+  CASTIEL_TRY(tx->put_import_run(ended));
+  CASTIEL_TRY(tx->give_back_lease(*lease));
+  CASTIEL_TRY(tx->commit());
+  run = std::move(ended);
+  over = true;
+  let_go();
+  return {};
+}
+
 Result<> ImportJob::fail(const Error& error) {
-  auto& s = *state_;
-  CASTIEL_ASSIGN(auto tx, s.begin());
-  s.run.status = "failed";
-  s.run.finished_at = s.parts.clock->now();
-  s.detail["error"] = json::object{{"code", error.code}, {"message", error.describe()}};
-  CASTIEL_TRY(tx->add_problem(s.run.correlation, {"", 0, error.code, error.describe()}));
-  CASTIEL_TRY(s.save_run(*tx));
-  return tx->commit();
+  return state_->end("failed", error);
 }
 
 }  // namespace castiel::sync

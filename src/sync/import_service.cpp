@@ -3,41 +3,48 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "sync/lease_keeper.hpp"
 
 namespace castiel::sync {
 
 namespace {
 constexpr auto kIdlePoll = std::chrono::milliseconds(50);  // between looks whether the flow is idle
 constexpr auto kPauseAfterError =
-    std::chrono::seconds(2);               // transient errors are tried again for as long as the server runs
-constexpr std::size_t kLatestRuns = 1000;  // among which unfinished ones are taken up: a long one is old
+    std::chrono::seconds(2);  // transient errors are tried again for as long as the server runs
+constexpr Duration kRefusedPause = std::chrono::minutes(1);  // before a run that could not be taken up
+constexpr std::size_t kLookedAt = 100;                       // unfinished runs, oldest first
 }  // namespace
 
 struct ImportService::Impl {
+  Impl(ImportParts p, telemetry::Log l) : parts(std::move(p)), log(std::move(l)), keeper(parts, log) {}
+
   ImportParts parts;
   telemetry::Log log;
+  LeaseKeeper keeper;
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::unique_ptr<ImportJob>> waiting;
+  std::deque<std::unique_ptr<ImportJob>> ready;  // for a thread
   struct Active {
     CorrelationId correlation;
     TenantId tenant;
     bool dropped = false;
   };
-  std::vector<Active> active;  // waiting or running
-  // Runs of an earlier process that could not be taken up yet: their files cannot be listed, the store is
-  // busy. Tried again between other imports.
-  struct Postponed {
-    TenantId tenant;
-    CorrelationId correlation;
-    ImportOptions options;
-  };
-  std::deque<Postponed> postponed;
-  std::vector<std::jthread> threads;
+  std::vector<Active> active;                 // ready or running here
+  std::map<CorrelationId, Duration> put_off;  // runs that could not be taken up here, until then (monotonic)
+  bool look_now = true;
   bool stopping = false;
+  std::string last_trouble;  // of looking around
+  std::vector<std::jthread> threads;
+
+  bool has_room() const { return active.size() < static_cast<std::size_t>(kMaxRunning); }
+  bool is_active(const CorrelationId& id) const {
+    return std::ranges::find(active, id, &Active::correlation) != active.end();
+  }
 
   // False when the job has to end.
   bool pause(const ImportJob& job, Duration d) {
@@ -53,28 +60,19 @@ struct ImportService::Impl {
       std::unique_ptr<ImportJob> job;
       {
         std::unique_lock lock(mutex);
-        const auto due = [this] { return stopping || !waiting.empty(); };
-        const bool paused = !postponed.empty();
-        if (!paused) {
-          changed.wait(lock, [&] { return due() || !postponed.empty(); });
-        } else {
-          changed.wait_for(lock, kPauseAfterError, due);
-        }
-        if (stopping) return;
-        if (waiting.empty()) {
-          if (postponed.empty() || !paused) continue;
-          auto again = std::move(postponed.front());
-          postponed.pop_front();
-          lock.unlock();
-          take_up(std::move(again));
-          continue;
-        }
-        job = std::move(waiting.front());
-        waiting.pop_front();
+        changed.wait(lock, [this] { return stopping || !ready.empty(); });
+        if (ready.empty()) return;
+        job = std::move(ready.front());
+        ready.pop_front();
       }
       run(*job);
+      keeper.forget(job->correlation());
+      // What is not finished is anybody's at once.
+      if (auto given = job->give_back(); !given)
+        log.warn("import_lease_kept", {{"correlationId", job->correlation()}, {"code", given.error().code}});
       std::lock_guard lock(mutex);
       std::erase_if(active, [&](const Active& a) { return a.correlation == job->correlation(); });
+      look_now = true;
       changed.notify_all();
     }
   }
@@ -88,6 +86,7 @@ struct ImportService::Impl {
           log.info("import_done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
           return;
         }
+        if (done && !job.held()) return lost(job);
         if (!pause(job, done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
         continue;
       }
@@ -102,6 +101,8 @@ struct ImportService::Impl {
           return;
         }
         if (!pause(job, kPauseAfterError)) return;
+      } else if (*progress == ImportJob::Progress::elsewhere) {
+        return lost(job);
       } else if (*progress == ImportJob::Progress::waiting) {
         if (!pause(job, kIdlePoll)) return;
       } else if (*progress == ImportJob::Progress::all_read) {
@@ -110,42 +111,84 @@ struct ImportService::Impl {
     }
   }
 
-  void take_up(Postponed run) {
-    auto job = ImportJob::start(parts, run.tenant, run.options);
-    const auto started = job ? enqueue(std::move(*job)) : std::unexpected(job.error());
-    if (started) {
-      log.info("import_resumed", {{"tenant", run.tenant}, {"correlationId", *started}});
-      return;
-    }
-    log.warn("import_not_resumed", {{"tenant", run.tenant},
-                                    {"correlationId", run.correlation},
-                                    {"code", started.error().code},
-                                    {"message", started.error().describe()}});
-    if (started.error().cls == ErrorClass::permanent || started.error().code == "unknown_tenant") return;
-    std::lock_guard lock(mutex);
-    postponed.push_back(std::move(run));
-    changed.notify_all();
+  void lost(const ImportJob& job) {
+    log.warn("import_taken_over", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
   }
 
-  Result<CorrelationId> enqueue(std::unique_ptr<ImportJob> job) {
-    std::lock_guard lock(mutex);
-    const auto id = job->correlation();
-    if (std::ranges::find(active, id, &Active::correlation) != active.end())
-      return id;  // the same paths are being imported already
-    if (waiting.size() >= static_cast<std::size_t>(kMaxWaiting)) {
-      return transient("too_many_imports", "too many imports are waiting: try again when some are done");
+  // Takes up what nobody has, as long as there is room.
+  void look_around() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      changed.wait_for(lock, parts.lease_term / 3, [this] { return stopping || look_now; });
+      look_now = false;
+      if (stopping || !has_room()) continue;
+      lock.unlock();
+      auto found = unowned();
+      for (const auto& one : found) {
+        if (!take_up(one)) break;
+      }
+      lock.lock();
     }
-    active.push_back({id, job->tenant()});
-    waiting.push_back(std::move(job));
+  }
+
+  std::vector<storage::TenantImport> unowned() {
+    const auto found = [&]() -> Result<std::vector<storage::TenantImport>> {
+      CASTIEL_ASSIGN(const auto view, parts.store->operator_view());
+      return view->imports_for(parts.owner, kLookedAt);
+    }();
+    const std::string trouble = found ? "" : found.error().code;
+    if (trouble != last_trouble && !found)
+      log.warn("imports_not_looked_for", {{"code", trouble}, {"message", found.error().describe()}});
+    last_trouble = trouble;
+    if (!found) return {};
+    std::lock_guard lock(mutex);
+    std::erase_if(put_off, [&](const auto& entry) { return entry.second <= parts.clock->monotonic(); });
+    auto left = *found;
+    std::erase_if(left, [&](const auto& one) {
+      return is_active(one.run.correlation) || put_off.contains(one.run.correlation);
+    });
+    return left;
+  }
+
+  // False when there is no room for more.
+  bool take_up(const storage::TenantImport& found) {
+    {
+      std::lock_guard lock(mutex);
+      if (stopping || !has_room()) return false;
+      if (is_active(found.run.correlation)) return true;
+    }
+    auto job = ImportJob::take_up(parts, found);
+    if (!job) {
+      if (job.error().code == "not_found" || job.error().code == "unknown_tenant") return true;  // over
+      log.warn("import_not_resumed", {{"tenant", found.tenant},
+                                      {"correlationId", found.run.correlation},
+                                      {"code", job.error().code},
+                                      {"message", job.error().describe()}});
+      std::lock_guard lock(mutex);
+      put_off[found.run.correlation] = parts.clock->monotonic() + kRefusedPause;
+      return true;
+    }
+    if (!(*job)->held()) return true;
+    log.info("import_resumed", {{"tenant", found.tenant}, {"correlationId", found.run.correlation}});
+    std::lock_guard lock(mutex);
+    add(std::move(*job));
+    return true;
+  }
+
+  // Under mutex.
+  void add(std::unique_ptr<ImportJob> job) {
+    if (is_active(job->correlation())) return;  // the same paths are being imported already
+    keeper.keep(job->tenant(), job->correlation());
+    active.push_back({job->correlation(), job->tenant()});
+    ready.push_back(std::move(job));
     changed.notify_all();
-    return id;
   }
 };
 
-ImportService::ImportService(ImportParts parts, telemetry::Log log) : impl_(std::make_unique<Impl>()) {
-  impl_->parts = parts;
-  impl_->log = std::move(log);
+ImportService::ImportService(ImportParts parts, telemetry::Log log)
+    : impl_(std::make_unique<Impl>(std::move(parts), std::move(log))) {
   for (int i = 0; i < kMaxRunning; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
+  impl_->threads.emplace_back([impl = impl_.get()] { impl->look_around(); });
 }
 
 ImportService::~ImportService() {
@@ -153,54 +196,27 @@ ImportService::~ImportService() {
 }
 
 Result<CorrelationId> ImportService::start(TenantId tenant, ImportOptions options) {
-  CASTIEL_ASSIGN(auto job, ImportJob::start(impl_->parts, std::move(tenant), std::move(options)));
-  return impl_->enqueue(std::move(job));
-}
-
-std::optional<ImportOptions> options_of(const storage::ImportRun& run) {
-  const auto detail = parse_json(run.detail);
-  if (!detail || !detail->is_object()) return std::nullopt;
-  const auto& o = detail->get_object();
-  ImportOptions options;
-  if (const auto* paths = get_array(o, "paths")) {
-    for (const auto& path : *paths) {
-      if (path.is_string()) options.paths.emplace_back(path.get_string());
+  auto& impl = *impl_;
+  if (impl.unowned().size() >= static_cast<std::size_t>(kMaxWaiting))
+    return transient("too_many_imports", "too many imports are waiting: try again when some are done");
+  CASTIEL_ASSIGN(auto job, ImportJob::start(impl.parts, std::move(tenant), std::move(options)));
+  const auto id = job->correlation();
+  if (!job->held()) return id;  // another process reads it
+  {
+    std::lock_guard lock(impl.mutex);
+    if (impl.is_active(id)) return id;
+    if (impl.has_room() && !impl.stopping) {
+      impl.add(std::move(job));
+      return id;
     }
   }
-  options.source_map = string_or(o, "sourceMap");
-  options.source_map_name = string_or(o, "sourceMapName");
-  options.again = bool_or(o, "again", false);
-  options.time_zone = string_or(o, "timeZone", "UTC");
-  options.default_currency = string_or(o, "defaultCurrency");
-  options.page_records =
-      static_cast<std::size_t>(int_or(o, "pageRecords", static_cast<std::int64_t>(connectors::kPageRecords)));
-  options.page_bytes =
-      static_cast<std::size_t>(int_or(o, "pageBytes", static_cast<std::int64_t>(connectors::kPageBytes)));
-  if (const auto integration = string_or(o, "integration"); !integration.empty())
-    options.integration = IntegrationId(integration);
-  return options;
-}
-
-Result<> ImportService::resume(const TenantId& tenant) {
-  CASTIEL_ASSIGN(const auto reader, impl_->parts.store->read(tenant));
-  CASTIEL_ASSIGN(const auto runs, reader->import_runs(kLatestRuns));
-  for (const auto& run : runs) {
-    if (run.status != "running") continue;
-    auto options = options_of(run);
-    if (!options) continue;
-    impl_->take_up({tenant, run.correlation, std::move(*options)});
-  }
-  return {};
+  // It waits for whoever has room first.
+  CASTIEL_TRY(job->give_back());
+  return id;
 }
 
 void ImportService::drop(const TenantId& tenant) {
   std::unique_lock lock(impl_->mutex);
-  std::erase_if(impl_->postponed, [&](const auto& run) { return run.tenant == tenant; });
-  std::erase_if(impl_->waiting, [&](const auto& job) {
-    if (job->tenant() != tenant) return false;
-    std::erase_if(impl_->active, [&](const auto& a) { return a.correlation == job->correlation(); });
-    return true;
-  });
   for (auto& a : impl_->active) a.dropped = a.dropped || a.tenant == tenant;
   impl_->changed.notify_all();
   impl_->changed.wait(lock, [&] {

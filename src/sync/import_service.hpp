@@ -1,6 +1,7 @@
 #pragma once
-// Runs imports in the background of a server: a bounded number at a time, each on a thread of its own,
-// resumed after a restart. Any thread may call.
+// Runs imports in the background of a server: a bounded number at a time, each on a thread of its own. Of
+// several processes with such a service each run is read by one: whoever has room takes up runs that nobody
+// has, be it that they wait or that their process died. Any thread may call.
 
 #include <memory>
 
@@ -9,22 +10,18 @@
 
 namespace castiel::sync {
 
-// The options a run was started with; nothing when they cannot be read.
-std::optional<ImportOptions> options_of(const storage::ImportRun& run);
-
 class ImportService {
  public:
   static constexpr int kMaxRunning = 2;
   static constexpr int kMaxWaiting = 32;
 
+  // Looks for runs nobody has from now on, every third of `parts.lease_term`.
   ImportService(ImportParts parts, telemetry::Log log);
-  ~ImportService();  // stops reading at the next page; the run goes on at the next start
+  ~ImportService();  // stops reading at the next page; another process, or the next start, goes on
 
   // Returns at once. Errors: as ImportJob::start; too_many_imports (transient).
   Result<CorrelationId> start(TenantId tenant, ImportOptions options);
-  // Takes up the runs an earlier process left unfinished.
-  Result<> resume(const TenantId& tenant);
-  // Ends the tenant's imports where they are and returns when none runs any more; they stay unfinished.
+  // Ends the tenant's imports where they are and returns when none runs here any more; they stay unfinished.
   void drop(const TenantId& tenant);
   void stop();
 

@@ -9,6 +9,7 @@
 
 #include "app/impl/command_line.hpp"
 #include "sync/import_job.hpp"
+#include "sync/lease_keeper.hpp"
 
 namespace castiel::app {
 
@@ -143,20 +144,9 @@ int finish(const json::object& summary, const GlobalOptions& global) {
   return kDone;
 }
 
-Result<json::object> run_here(Program& program, const TenantId& tenant, sync::ImportOptions options,
-                              ProgressBar& bar) {
+// Reads and waits until all of it is handled, here or by another process.
+Result<> run_to_end(Program& program, sync::ImportJob& job, const TenantId& tenant, ProgressBar& bar) {
   const auto& clock = program.clock();
-  CASTIEL_TRY(program.store().create_tenant(tenant, Deadline::after(clock, kWriteDeadline)));
-  {
-    CASTIEL_ASSIGN(const auto reader, program.store().read(tenant));
-    auto defaults = program.import_defaults(*reader);
-    options.time_zone = defaults.time_zone;
-    options.default_currency = defaults.default_currency;
-    options.page_records = defaults.page_records;
-    options.page_bytes = defaults.page_bytes;
-  }
-  CASTIEL_ASSIGN(auto job, sync::ImportJob::start(program.import_parts(), tenant, std::move(options)));
-  program.start_workers();
   std::mutex mutex;
   std::condition_variable never;
   const auto pause = [&](Duration d) {
@@ -166,7 +156,7 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
   const auto draw = [&]() -> Result<> {
     if (!bar.is_due()) return {};
     CASTIEL_ASSIGN(const auto reader, program.store().read(tenant));
-    CASTIEL_ASSIGN(const auto status, sync::import_status(*reader, job->correlation(), clock.now()));
+    CASTIEL_ASSIGN(const auto status, sync::import_status(*reader, job.correlation(), clock.now()));
     bar.draw(status);
     return {};
   };
@@ -180,10 +170,10 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
     // Reading may be done, or wait, while the workers can write nothing. The same command goes on later.
     if (const auto stuck = program.stuck()) return std::unexpected(*stuck);
     if (!all_read) {
-      const auto progress = job->step();
+      const auto progress = job.step();
       if (!progress) {
         if (give_up(progress.error())) {
-          (void)job->fail(progress.error());
+          (void)job.fail(progress.error());
           return std::unexpected(progress.error());
         }
         pause(std::chrono::seconds(1));
@@ -192,9 +182,10 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
       tries = 0;
       all_read = *progress == sync::ImportJob::Progress::all_read;
       if (*progress == sync::ImportJob::Progress::waiting) pause(kIdlePoll);
+      if (*progress == sync::ImportJob::Progress::elsewhere) pause(std::chrono::seconds(1));
       continue;
     }
-    const auto done = job->finish_if_idle();
+    const auto done = job.finish_if_idle();
     if (!done) {
       if (give_up(done.error())) return std::unexpected(done.error());
       pause(std::chrono::seconds(1));
@@ -203,6 +194,31 @@ Result<json::object> run_here(Program& program, const TenantId& tenant, sync::Im
     } else {
       pause(kIdlePoll);
     }
+  }
+  return {};
+}
+
+Result<json::object> run_here(Program& program, const TenantId& tenant, sync::ImportOptions options,
+                              ProgressBar& bar) {
+  const auto& clock = program.clock();
+  CASTIEL_TRY(program.store().create_tenant(tenant, Deadline::after(clock, kWriteDeadline)));
+  {
+    CASTIEL_ASSIGN(const auto reader, program.store().read(tenant));
+    auto defaults = program.import_defaults(*reader);
+    options.time_zone = defaults.time_zone;
+    options.default_currency = defaults.default_currency;
+    options.page_records = defaults.page_records;
+    options.page_bytes = defaults.page_bytes;
+  }
+  CASTIEL_ASSIGN(auto job, sync::ImportJob::start(program.import_parts(), tenant, std::move(options)));
+  sync::LeaseKeeper keeper(program.import_parts(), program.log());
+  if (job->held()) keeper.keep(tenant, job->correlation());
+  program.start_workers();
+  auto done = run_to_end(program, *job, tenant, bar);
+  if (!done) {
+    keeper.forget(job->correlation());
+    (void)job->give_back();  // whoever goes on need not wait for the lease to run out
+    return std::unexpected(std::move(done.error()));
   }
   CASTIEL_ASSIGN(const auto reader, program.store().read(tenant));
   return sync::import_summary(*reader, job->correlation());

@@ -22,6 +22,7 @@ namespace {
 constexpr Duration kStoreTrouble = std::chrono::seconds(1);  // before a message whose tries could not be kept
 constexpr Duration kStatsFor = std::chrono::seconds(1);      // an answer of the server is good for
 constexpr int kControlChannel = 1;
+constexpr std::int64_t kAdopted = 0;  // the tag of a delivery that did not come from the server
 
 // A logical queue, and the links through which this process takes part in it, once somebody receives.
 struct Queue {
@@ -281,16 +282,44 @@ Result<> RabbitmqBroker::refuse(std::span<const Delivery> deliveries, Duration d
 Result<> RabbitmqBroker::release(std::span<const Delivery> deliveries, Duration delay) {
   if (deliveries.empty()) return {};
   auto* queue = impl_->find(deliveries.front().queue);
-  if (queue == nullptr) return {};
   const Timestamp due = impl_->clock->now() + delay;
   for (const auto& d : deliveries) {
-    // Taken back, too, where it was kept when it was handed out: should this process end before it hands the
-    // message out again, it has not tried it. That it cannot be written now costs one try at most.
-    if (d.deliveries > 1 && d.deliveries < kServerDeliveryLimit)
-      (void)impl_->book.keep(d, {d.deliveries - 1, d.failures, due});
+    const Tries tries{d.deliveries - 1, d.failures, due};
+    if (d.tag == kAdopted) {
+      CASTIEL_TRY(impl_->book.keep(d, tries));
+    } else if (d.deliveries > 1 && d.deliveries < kServerDeliveryLimit) {
+      // Taken back, too, where it was kept when it was handed out: should this process end before it hands the
+      // message out again, it has not tried it. That it cannot be written now costs one try at most.
+      (void)impl_->book.keep(d, tries);
+    }
   }
-  queue->state->release(deliveries, due);
+  if (queue != nullptr) queue->state->release(deliveries, due);
   return {};
+}
+
+Result<std::optional<Delivery>> RabbitmqBroker::adopt(std::string_view queue,
+                                                      const storage::OutboxMessage& m) {
+  Delivery d;
+  d.queue = queue;
+  d.tenant = m.tenant;
+  d.lane = m.message.partition;
+  d.message_id = m.message.id;
+  d.type = m.message.type;
+  d.correlation = m.message.correlation;
+  d.records = m.message.records;
+  d.record_key = m.record_key;
+  d.failures = storage::failures_from_json(m.errors);
+  d.enqueued_at = m.written_at;
+  d.body = m.message.body;
+  d.tag = kAdopted;
+  CASTIEL_ASSIGN(const auto known, impl_->book.find(d));
+  if (known) {
+    if (known->due > impl_->clock->now()) return std::nullopt;
+    d.deliveries = known->deliveries + 1;
+    d.failures = known->failures;
+  }
+  CASTIEL_TRY(impl_->book.keep(d, {d.deliveries, d.failures, {}}));
+  return std::optional(std::move(d));
 }
 
 Result<> RabbitmqBroker::retry(storage::Transaction& tx, std::string_view queue,

@@ -55,6 +55,8 @@ class RabbitmqBroker final : public Broker {
   Result<> retry(storage::Transaction& tx, std::string_view queue, const storage::OutgoingMessage& record,
                  std::string_view record_key, Timestamp at,
                  std::span<const storage::Failure> failures) override;
+  Result<std::optional<Delivery>> adopt(std::string_view queue,
+                                        const storage::OutboxMessage& message) override;
   // Asks the server how much waits; what other processes hold of it is not seen. Error broker_unreachable.
   Result<std::vector<QueueStats>> stats() override;
   Result<> check() override;

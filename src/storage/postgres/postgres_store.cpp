@@ -38,7 +38,7 @@ class PostgresReader final : public Queries<Reader> {
 
 class PostgresOperatorView final : public OperatorView {
  public:
-  explicit PostgresOperatorView(Session session) : session_(std::move(session)) {}
+  PostgresOperatorView(Session session, const Clock& clock) : session_(std::move(session)), clock_(&clock) {}
 
   Result<std::vector<TenantInfo>> tenants() const override {
     return collect<TenantInfo>(session_.query("SELECT tenant, created_at FROM tenant ORDER BY tenant"),
@@ -72,6 +72,15 @@ class PostgresOperatorView final : public OperatorView {
         session_.query("SELECT queue, count(*) FROM parked_record GROUP BY queue ORDER BY queue"),
         read_count);
   }
+  Result<std::vector<TenantImport>> imports_for(std::string_view owner, std::size_t limit) const override {
+    return collect<TenantImport>(
+        session_.query("SELECT r.correlation, r.status, r.started_at, r.finished_at, r.detail, r.tenant FROM"
+                       " import_run r LEFT JOIN lease l ON l.tenant=r.tenant AND"
+                       " l.name='import/'||r.correlation WHERE r.status='running' AND (l.owner IS NULL OR"
+                       " l.owner='' OR l.owner=$1 OR l.until<=$2) ORDER BY r.started_at LIMIT $3",
+                       Params(owner, clock_->now(), as_limit(limit))),
+        [](const Row& row) { return TenantImport{TenantId(row.str(5)), read_run(row)}; });
+  }
   // By way of the tenants, whose keys lead every index.
   Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const override {
     return first<TenantId>(
@@ -95,6 +104,7 @@ class PostgresOperatorView final : public OperatorView {
     return {row.str(0), row.integer(1)};
   }
   mutable Session session_;
+  const Clock* clock_;
 };
 
 }  // namespace
@@ -199,11 +209,13 @@ Result<> PostgresStore::create_tenant(const TenantId& tenant, Deadline deadline)
 }
 
 std::vector<std::string> PostgresStore::tenant_tables() {
-  return {"shard",        "shard_version",  "field_change",  "alias",          "relation",      "inbox",
-          "outbox",       "parked_key",     "parked_record", "dead_letter",    "quarantine",    "ledger",
-          "flow_entry",   "problem",        "insight",       "import_run",     "imported_file", "sync_cursor",
-          "audit",        "tenant_setting", "link",          "link_feedback",  "interaction",   "footprint",
-          "search_chunk", "search_index",   "search_size",   "tenant_version", "tenant"};
+  return {"shard",        "shard_version", "field_change", "alias",         "relation",
+          "inbox",        "outbox",        "parked_key",   "parked_record", "dead_letter",
+          "quarantine",   "ledger",        "flow_entry",   "problem",       "insight",
+          "import_run",   "imported_file", "sync_cursor",  "audit",         "tenant_setting",
+          "link",         "link_feedback", "interaction",  "footprint",     "search_chunk",
+          "search_index", "search_size",   "lease",        "outbox_last",   "tenant_version",
+          "tenant"};
 }
 
 Result<std::vector<std::pair<std::string, std::int64_t>>> PostgresStore::erase_tenant(const TenantId& tenant,
@@ -232,7 +244,7 @@ Result<std::unique_ptr<OperatorView>> PostgresStore::operator_view() {
   CASTIEL_ASSIGN(auto session, Session::open(impl_->pool, *impl_->clock,
                                              {Session::Mode::snapshot, "castiel_operator", {}, impl_->limits},
                                              Deadline::after(*impl_->clock, kReadWait)));
-  return std::make_unique<PostgresOperatorView>(std::move(session));
+  return std::make_unique<PostgresOperatorView>(std::move(session), *impl_->clock);
 }
 
 Outbox& PostgresStore::outbox() {

@@ -34,7 +34,8 @@ class SqliteReader final : private SnapshotHolder, public Queries<Reader> {
 
 class SqliteOperatorView final : public OperatorView {
  public:
-  explicit SqliteOperatorView(Snapshot snapshot) : snapshot_(std::move(snapshot)) {}
+  SqliteOperatorView(Snapshot snapshot, const Clock& clock)
+      : snapshot_(std::move(snapshot)), clock_(&clock) {}
 
   Result<std::vector<TenantInfo>> tenants() const override {
     return collect<TenantInfo>(
@@ -63,6 +64,22 @@ class SqliteOperatorView final : public OperatorView {
     return collect<std::pair<std::string, std::int64_t>>(
         query(db(), "SELECT queue, count(*) FROM parked_record GROUP BY queue"), read_count);
   }
+  Result<std::vector<TenantImport>> imports_for(std::string_view owner, std::size_t limit) const override {
+    return collect<TenantImport>(
+        query(
+            db(),
+            "SELECT r.tenant, r.correlation, r.status, r.started_at, r.finished_at, r.detail FROM import_run "
+            "r INDEXED BY import_run_running LEFT JOIN lease l ON l.tenant=r.tenant AND "
+            "l.name='import/'||r.correlation WHERE r.status='running' AND (l.owner IS NULL OR l.owner='' OR "
+            "l.owner=?1 OR l.until<=?2) ORDER BY r.started_at LIMIT ?3",
+            owner, clock_->now(), static_cast<std::int64_t>(limit)),
+        [](const Statement& row) {
+          TenantImport found{TenantId(row.str(0)),
+                             {CorrelationId(row.str(1)), row.str(2), row.time(3), {}, row.str(5)}};
+          if (!row.is_null(4)) found.run.finished_at = row.time(4);
+          return found;
+        });
+  }
   Result<std::optional<TenantId>> tenant_of(const CorrelationId& correlation) const override {
     return first<TenantId>(
         query(db(), "SELECT tenant FROM flow_entry WHERE correlation=? LIMIT 1", correlation.str()),
@@ -89,6 +106,7 @@ class SqliteOperatorView final : public OperatorView {
   }
   Connection& db() const { return const_cast<Snapshot&>(snapshot_).connection(); }
   Snapshot snapshot_;
+  const Clock* clock_;
 };
 
 }  // namespace
@@ -226,7 +244,7 @@ std::vector<std::string> SqliteStore::tenant_tables() {
           "problem",       "insight",       "import_run",       "imported_file",
           "sync_cursor",   "audit",         "tenant_setting",   "link",
           "link_feedback", "interaction",   "footprint",        "search_chunk",
-          "search_tenant", "tenant"};
+          "search_tenant", "lease",         "outbox_last",      "tenant"};
 }
 
 Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_tenant(const TenantId& tenant,
@@ -274,7 +292,7 @@ Result<std::vector<std::pair<std::string, std::int64_t>>> SqliteStore::erase_ten
 
 Result<std::unique_ptr<OperatorView>> SqliteStore::operator_view() {
   CASTIEL_ASSIGN(auto snapshot, Snapshot::open(impl_->readers));
-  return std::make_unique<SqliteOperatorView>(std::move(snapshot));
+  return std::make_unique<SqliteOperatorView>(std::move(snapshot), *impl_->clock);
 }
 
 Result<Timestamp> SqliteStore::each_blob_reference(

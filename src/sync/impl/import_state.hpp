@@ -1,6 +1,6 @@
 #pragma once
 // What an import job knows and does, shared by its parts: tables here and in import_job.cpp, everything else
-// in content_pages.cpp. One thread at a time.
+// in content_pages.cpp, whose the run is in import_owner.cpp. One thread at a time.
 
 #include <fmt/format.h>
 
@@ -29,11 +29,17 @@ struct ImportJob::State {
   storage::ImportedFile progress;                             // of the file being read
   std::uint64_t progress_bytes = 0;
   bool waiting = false;
-  bool announced = false;  // integration.import.read is published
+  std::optional<messaging::FlowPause> paused;  // as it was told
+  bool announced = false;                      // integration.import.read is published
+  std::optional<storage::Lease> lease;         // of the run, as far as is known
+  Duration ask_at{0};                          // monotonic: to renew the lease, or ask for it again
+  bool over = false;                           // the run ended, here or elsewhere
 
   static constexpr auto kWriteDeadline = std::chrono::seconds(10);
   Deadline deadline() const { return Deadline::after(*parts.clock, kWriteDeadline); }
-  Result<std::unique_ptr<storage::Transaction>> begin() { return parts.store->begin(tenant, deadline()); }
+  // A transaction of the run's owner: a process that was paused while another one took the run over writes
+  // nothing. Error lease_lost.
+  Result<std::unique_ptr<storage::Transaction>> begin();
   Result<> count(storage::Transaction& tx, std::string_view counter, std::int64_t by) {
     return tx.count(run.correlation, kStage, counter, by);
   }
@@ -46,6 +52,15 @@ struct ImportJob::State {
   }
   std::string integration() const { return options.integration ? options.integration->str() : "files"; }
 
+  // import_owner.cpp
+  // Whether the run is ours: takes or renews the lease when it is time.
+  Result<bool> own();
+  // Within a transaction: false when another process has it.
+  Result<bool> take(storage::Transaction& tx);
+  void let_go();
+  // Goes on from what is stored of the run.
+  void go_on_from(const storage::ImportRun& stored);
+
   // Opens the next file that has something to read; files that cannot be read or were read before are
   // recorded.
   Result<> open_next();
@@ -53,7 +68,10 @@ struct ImportJob::State {
   Result<> publish_pages();
   Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page);
   Result<> bury_lost(storage::Transaction& tx, const connectors::Problem& p);
+  Result<Progress> step();
+  Result<> tell_pause(const std::optional<messaging::FlowPause>& now);
   Result<> announce();
+  Result<> end(std::string_view status, const std::optional<Error>& error = {});
   // Whether every file was read, skipped or told to be unreadable.
   Result<bool> all_told(const storage::Reader& snapshot) const;
   Result<std::int64_t> pending(const storage::Reader& snapshot) const;  // pages published and not yet handled

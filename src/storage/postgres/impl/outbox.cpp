@@ -169,12 +169,41 @@ Result<> PostgresOutbox::published(const OutboxLease& lease, std::span<const std
                   return {};
                 });
   session.queue(
-      "DELETE FROM outbox WHERE relay=$1 AND seq = ANY($3::bigint[]) AND EXISTS (SELECT 1 FROM outbox_lease"
-      " WHERE part=$1 AND fence=$2 AND owner<>'')",
+      "WITH gone AS (DELETE FROM outbox WHERE relay=$1 AND seq = ANY($3::bigint[]) AND EXISTS (SELECT 1 FROM"
+      " outbox_lease WHERE part=$1 AND fence=$2 AND owner<>'') RETURNING tenant, seq, part, type, queue,"
+      " message_id, correlation)"
+      " INSERT INTO outbox_last AS l (tenant, part, type, queue, seq, message_id, correlation) SELECT"
+      " DISTINCT ON (tenant, part, type, queue) tenant, part, type, queue, seq, message_id, correlation"
+      " FROM gone WHERE part <> -1 ORDER BY tenant, part, type, queue, seq DESC"
+      " ON CONFLICT (tenant, part, type, queue) DO UPDATE SET seq = excluded.seq, message_id ="
+      " excluded.message_id, correlation = excluded.correlation WHERE excluded.seq > l.seq",
       Params(lease.partition, lease.fence).add(published));
   CASTIEL_TRY(session.commit());
   if (!held) return lost(lease);
   return {};
+}
+
+Result<std::vector<std::string>> PostgresOutbox::queues_for(std::string_view type) {
+  {
+    CASTIEL_ASSIGN(auto session,
+                   Session::open(*pool_, *clock_, {Session::Mode::snapshot, "castiel_app", {}, limits_},
+                                 Deadline::after(*clock_, limits_.transaction)));
+    CASTIEL_TRY(read_routes(session, *routes_));
+  }
+  return routes_->queues_for(std::string(type));
+}
+
+Result<std::vector<Outbox::Last>> PostgresOutbox::last_published(const TenantId& tenant, int lane) {
+  CASTIEL_ASSIGN(auto session, this->session());
+  CASTIEL_ASSIGN(
+      const auto rows,
+      session.query("SELECT type, queue, message_id, correlation FROM outbox_last WHERE tenant=$1 AND"
+                    " part=$2 ORDER BY type, queue",
+                    Params(tenant, lane)));
+  std::vector<Last> found;
+  for (int i = 0; i < rows.size(); ++i)
+    found.push_back({rows[i].str(0), rows[i].str(1), rows[i].str(2), CorrelationId(rows[i].str(3))});
+  return found;
 }
 
 Result<Outbox::Depth> PostgresOutbox::depth() {

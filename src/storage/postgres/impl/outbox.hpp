@@ -28,6 +28,8 @@ class PostgresOutbox final : public Outbox {
   Result<std::vector<OutboxMessage>> waiting(const OutboxLease& lease, std::span<const std::int64_t> skip,
                                              std::size_t limit, std::size_t bytes) override;
   Result<> published(const OutboxLease& lease, std::span<const std::int64_t> rows) override;
+  Result<std::vector<std::string>> queues_for(std::string_view type) override;
+  Result<std::vector<Last>> last_published(const TenantId& tenant, int lane) override;
   Result<Depth> depth() override;
   Result<> add(Transaction& tx, std::string_view queue, const OutgoingMessage& message,
                std::string_view record_key, Timestamp due, std::string_view errors) override;

@@ -73,6 +73,7 @@ Result<> PostgresTransaction::prune_flow(Timestamp before, std::int64_t max_rows
   CASTIEL_TRY(remove("ledger", "DELETE FROM ledger WHERE tenant=$1 AND correlation=$2"));
   CASTIEL_TRY(remove("problem", "DELETE FROM problem WHERE tenant=$1 AND correlation=$2"));
   CASTIEL_TRY(remove("import_run", "DELETE FROM import_run WHERE tenant=$1 AND correlation=$2"));
+  CASTIEL_TRY(remove("lease", "DELETE FROM lease WHERE tenant=$1 AND name='import/'||$2"));
   // The files the run had seen.
   return remove("sync_cursor", "DELETE FROM sync_cursor WHERE tenant=$1 AND integration=$2");
 }

@@ -404,6 +404,36 @@ Result<> PostgresTransaction::put_setting(std::string_view key, std::string_view
       Params(t(), key, value, clock_->now()));
 }
 
+Result<std::optional<Lease>> PostgresTransaction::take_lease(std::string_view name, std::string_view owner,
+                                                             Duration term) {
+  const Timestamp now = clock_->now();
+  CASTIEL_ASSIGN(const auto rows,
+                 ask("INSERT INTO lease AS l (tenant, name, owner, fence, until) VALUES ($1, $2, $3, 1, $4)"
+                     " ON CONFLICT (tenant, name) DO UPDATE SET owner=excluded.owner, until=excluded.until,"
+                     " fence = CASE WHEN l.owner=excluded.owner THEN l.fence ELSE l.fence + 1 END"
+                     " WHERE l.owner=excluded.owner OR l.owner='' OR l.until<=$5 RETURNING fence",
+                     Params(t(), name, owner, now + term, now)));
+  if (rows.empty()) return std::nullopt;
+  return std::optional(Lease{std::string(name), rows[0].integer(0), now + term});
+}
+
+// Whoever wants to take it over waits until this transaction is over.
+Result<> PostgresTransaction::hold_lease(const Lease& lease) {
+  CASTIEL_ASSIGN(const auto rows,
+                 ask("SELECT 1 FROM lease WHERE tenant=$1 AND name=$2 AND fence=$3 AND owner<>'' FOR SHARE",
+                     Params(t(), lease.name, lease.fence)));
+  if (!rows.empty()) return {};
+  return fail({"lease_lost",
+               fmt::format("another process has the lease '{}'", lease.name),
+               ErrorClass::conditional,
+               {}});
+}
+
+Result<> PostgresTransaction::give_back_lease(const Lease& lease) {
+  return write("UPDATE lease SET owner='', until=0 WHERE tenant=$1 AND name=$2 AND fence=$3",
+               Params(t(), lease.name, lease.fence));
+}
+
 Result<> PostgresTransaction::add_audit(const AuditEntry& e) {
   return write(
       "INSERT INTO audit (tenant, at, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)",

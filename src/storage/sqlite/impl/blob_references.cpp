@@ -13,10 +13,11 @@ namespace {
 
 // Names, counters, texts of people: nothing in them stands for a blob.
 const std::set<std::string_view> kWithoutBlobs{
-    "alias",       "same_as",       "relation",     "relation_segment", "inbox",
-    "parked_key",  "ledger",        "flow_entry",   "problem",          "audit",
-    "link",        "link_feedback", "tenant",       "search_chunk",     "tenant_setting",
-    "interaction", "footprint",     "search_tenant"};
+    "alias",     "same_as",       "relation",       "relation_segment",
+    "inbox",     "parked_key",    "ledger",         "flow_entry",
+    "problem",   "audit",         "link",           "link_feedback",
+    "tenant",    "search_chunk",  "tenant_setting", "interaction",
+    "footprint", "search_tenant", "lease",          "outbox_last"};
 
 struct OwnedStatement {
   ~OwnedStatement() { sqlite3_finalize(handle); }

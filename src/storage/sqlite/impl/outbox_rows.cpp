@@ -202,10 +202,35 @@ Result<> SqliteOutbox::published(const OutboxLease& lease, std::span<const std::
   return writer_->in_transaction(soon(), [&]() -> Result<> {
     auto& db = writer_->connection();
     CASTIEL_TRY(check_lease(db, lease));
-    for (const auto row : rows)
+    for (const auto row : rows) {
+      CASTIEL_TRY(run(
+          db,
+          "INSERT INTO outbox_last (tenant, part, type, queue, seq, message_id, correlation) SELECT tenant, "
+          "part, type, queue, seq, message_id, correlation FROM outbox WHERE seq=? AND partition=? AND "
+          "part<>-1 ON CONFLICT (tenant, part, type, queue) DO UPDATE SET seq=excluded.seq, "
+          "message_id=excluded.message_id, correlation=excluded.correlation WHERE "
+          "excluded.seq>outbox_last.seq",
+          row, lease.partition));
       CASTIEL_TRY(run(db, "DELETE FROM outbox WHERE seq=? AND partition=?", row, lease.partition));
+    }
     return {};
   });
+}
+
+Result<std::vector<std::string>> SqliteOutbox::queues_for(std::string_view type) {
+  return routes_->queues_for(std::string(type));
+}
+
+Result<std::vector<Outbox::Last>> SqliteOutbox::last_published(const TenantId& tenant, int lane) {
+  CASTIEL_ASSIGN(auto snapshot, Snapshot::open(*readers_));
+  return collect<Last>(
+      query(snapshot.connection(),
+            "SELECT type, queue, message_id, correlation FROM outbox_last WHERE tenant=? AND "
+            "part=? ORDER BY type, queue",
+            tenant.str(), lane),
+      [](const Statement& row) {
+        return Last{row.str(0), row.str(1), row.str(2), CorrelationId(row.str(3))};
+      });
 }
 
 Result<Outbox::Depth> SqliteOutbox::depth() {

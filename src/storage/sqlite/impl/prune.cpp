@@ -76,6 +76,9 @@ Result<> SqliteTransaction::prune_flow(Timestamp before, std::int64_t max_rows,
   note("problem");
   CASTIEL_TRY(write("DELETE FROM import_run WHERE tenant=? AND correlation=?", t(), correlation));
   note("import_run");
+  CASTIEL_TRY(
+      write("DELETE FROM lease WHERE tenant=? AND name=?", t(), import_lease(CorrelationId(correlation))));
+  note("lease");
   // The files the run had seen.
   CASTIEL_TRY(write("DELETE FROM sync_cursor WHERE tenant=? AND integration=?", t(), correlation));
   note("sync_cursor");

@@ -489,6 +489,46 @@ Result<> SqliteTransaction::put_setting(std::string_view key, std::string_view v
                key, value, clock_->now());
 }
 
+Result<std::optional<Lease>> SqliteTransaction::take_lease(std::string_view name, std::string_view owner,
+                                                           Duration term) {
+  struct Row {
+    std::string owner;
+    std::int64_t fence;
+    Timestamp until;
+  };
+  const Timestamp now = clock_->now();
+  CASTIEL_ASSIGN(
+      const auto known,
+      first<Row>(query(db(), "SELECT owner, fence, until FROM lease WHERE tenant=? AND name=?", t(), name),
+                 [](const Statement& row) { return Row{row.str(0), row.integer(1), row.time(2)}; }));
+  const bool own = known && known->owner == owner;
+  if (known && !own && !known->owner.empty() && known->until > now) return std::nullopt;
+  const Lease lease{std::string(name), known ? known->fence + (own ? 0 : 1) : 1, now + term};
+  CASTIEL_TRY(write("INSERT OR REPLACE INTO lease (tenant, name, owner, fence, until) VALUES (?,?,?,?,?)",
+                    t(), name, owner, lease.fence, lease.until));
+  return std::optional(lease);
+}
+
+// There is one writer: what is seen here holds until the commit.
+Result<> SqliteTransaction::hold_lease(const Lease& lease) {
+  if (failed_) return std::unexpected(*failed_);
+  CASTIEL_ASSIGN(auto row,
+                 query(db(), "SELECT 1 FROM lease WHERE tenant=? AND name=? AND fence=? AND owner<>''", t(),
+                       lease.name, lease.fence));
+  CASTIEL_ASSIGN(const bool held, row.step());
+  if (held) return {};
+  failed_ = Error{"lease_lost",
+                  fmt::format("another process has the lease '{}'", lease.name),
+                  ErrorClass::conditional,
+                  {}};
+  return std::unexpected(*failed_);
+}
+
+Result<> SqliteTransaction::give_back_lease(const Lease& lease) {
+  return write("UPDATE lease SET owner='', until=0 WHERE tenant=? AND name=? AND fence=?", t(), lease.name,
+               lease.fence);
+}
+
 Result<> SqliteTransaction::add_audit(const AuditEntry& e) {
   return write("INSERT INTO audit (tenant, at, actor, action, target, detail) VALUES (?,?,?,?,?,?)", t(),
                e.at, e.actor, e.action, e.target, e.detail);

@@ -63,6 +63,10 @@ class SqliteTransaction final : public Queries<Transaction> {
   Result<> put_imported_file(const ImportedFile& file) override;
   Result<> put_cursor(std::string_view integration, std::string_view name, std::string_view value) override;
   Result<> put_setting(std::string_view key, std::string_view value) override;
+  Result<std::optional<Lease>> take_lease(std::string_view name, std::string_view owner,
+                                          Duration term) override;
+  Result<> hold_lease(const Lease& lease) override;
+  Result<> give_back_lease(const Lease& lease) override;
   Result<> add_audit(const AuditEntry& entry) override;
   Result<std::vector<std::pair<std::string, std::int64_t>>> prune(const KeptSince& since,
                                                                   std::int64_t max_rows) override;
