@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,9 @@ class KnownShards {
     storage::ShardHead head;
     std::optional<model::Shard> shard;  // loaded when something has to be compared
   };
+  // Reads what is stored of these keys at once, so that find() need not ask for each.
+  Result<> load(const storage::Reader& reader, std::string_view type, std::string_view integration,
+                std::span<const std::string> external_ids);
   // Nothing when there is no such shard. The pointer lives until the next put().
   Result<Known*> find(const storage::Reader& reader, const model::ShardKey& key);
   void put(const model::Shard& shard);

@@ -35,6 +35,7 @@ Result<Rows> PostgresTransaction::ask(const char* sql, const Params& params) con
 Result<> PostgresTransaction::commit() {
   if (finished_) return permanent("store_failed", "the transaction is over already");
   CASTIEL_TRY(write_names());
+  CASTIEL_TRY(write_texts());
   CASTIEL_TRY(write_flows());
   if (data_changed_ || directory_changed_) {
     CASTIEL_TRY(
@@ -248,6 +249,19 @@ Result<bool> PostgresTransaction::add_to_inbox(std::string_view consumer, std::s
                      " ON CONFLICT DO NOTHING",
                      Params(t(), consumer, message_id, clock_->now())));
   return rows.affected() == 1;
+}
+
+// Duplicates among the ids: the first is new, the others are known.
+Result<std::vector<bool>> PostgresTransaction::add_all_to_inbox(std::string_view consumer,
+                                                                std::span<const std::string> message_ids) {
+  Column wanted(kText);
+  for (const auto& id : message_ids) wanted.add(id);
+  return flags(message_ids.size(),
+               ask("WITH w AS (SELECT id, min(n) AS n FROM unnest($4::text[]) WITH ORDINALITY AS w(id, n)"
+                   " GROUP BY id), added AS (INSERT INTO inbox (tenant, consumer, message_id, at)"
+                   " SELECT $1, $2, w.id, $3 FROM w ON CONFLICT DO NOTHING RETURNING message_id)"
+                   " SELECT w.n FROM w JOIN added ON added.message_id = w.id",
+                   std::move(Params(t(), consumer, clock_->now()).add(wanted))));
 }
 
 Result<> PostgresTransaction::publish(std::string_view stage, const OutgoingMessage& m) {

@@ -2,9 +2,10 @@
 // Transaction over one session. What needs no answer is queued on the connection. Kept back until a question
 // or the commit needs them: what takes locks others may wait for (names and relations, ledger, versions), so
 // that locks are held for as short as can be and taken in one order; and what is written as one statement for
-// many rows (story, problems, outbox).
+// many rows (texts, story, problems, outbox).
 
 #include <map>
+#include <memory>
 #include <set>
 #include <tuple>
 #include <unordered_set>
@@ -39,6 +40,8 @@ class PostgresTransaction final : public Queries<Transaction> {
   Result<> resolve_relation(const Relation& relation) override;
   Result<> publish(std::string_view stage, const OutgoingMessage& message) override;
   Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) override;
+  Result<std::vector<bool>> add_all_to_inbox(std::string_view consumer,
+                                             std::span<const std::string> message_ids) override;
   Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
                  std::int64_t by) override;
   Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) override;
@@ -73,6 +76,7 @@ class PostgresTransaction final : public Queries<Transaction> {
  protected:
   Result<> names_ready() const override { return const_cast<PostgresTransaction*>(this)->write_names(); }
   Result<> flows_ready() const override { return const_cast<PostgresTransaction*>(this)->write_flows(); }
+  Result<> texts_ready() const override { return const_cast<PostgresTransaction*>(this)->write_texts(); }
   // Locked, so that none of them is unmarked until this transaction has parked behind it what it must.
   const char* parked_keys_sql() const override {
     return "SELECT key FROM parked_key WHERE tenant=$1 AND queue=$2 ORDER BY key FOR SHARE";
@@ -94,6 +98,7 @@ class PostgresTransaction final : public Queries<Transaction> {
   Result<> write_names();
   Result<> write_flows();
   Result<> write_ledger();
+  Result<> write_texts();
   Result<> write_problems();
   Result<> insert_shards(std::span<const ShardWrite* const> writes);
   Result<> update_shards(std::span<const ShardWrite* const> writes);
@@ -121,6 +126,16 @@ class PostgresTransaction final : public Queries<Transaction> {
     FlowEntry entry;
   };
   std::vector<NoteOfFlow> story_;
+  static constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20;  // kept back, to be written together
+  struct Texts {
+    WordReader reader;
+    std::set<std::string> shards;
+    Column shard{kText}, type{kText}, ordinal{kInt8}, at{kInt8}, words{kInt8}, locator{kText}, title{kText},
+        text{kText}, tokens{kText};
+    std::int64_t chunks = 0, all_words = 0;
+    std::size_t bytes = 0;
+  };
+  std::unique_ptr<Texts> texts_;
   std::vector<std::pair<CorrelationId, Problem>> problems_;
   struct Outgoing {
     OutgoingMessage message;
