@@ -66,7 +66,7 @@ Result<std::size_t> Relay::step(Duration wait) {
     if (look_now) partition.look_at = Duration(0);
   }
   CASTIEL_TRY(read_ahead());
-  for (auto& [number, partition] : partitions_) CASTIEL_TRY(send(partition));
+  CASTIEL_TRY(send());
   settle(carrier_->outcomes(written_ ? Duration(0) : wait));
   std::size_t removed = 0;
   std::vector<int> lost;
@@ -156,23 +156,32 @@ Result<> Relay::read_ahead() {
   return {};
 }
 
-// One message of each lane that may send, tenants and lanes taking turns, until none may.
-Result<> Relay::send(Partition& partition) {
-  const Duration now = clock_->monotonic();
-  // Past its lease another relay may have it; a message sent twice is only waste.
-  if (now >= partition.ends) return {};
+// Rounds in which each lane that may sends one, tenants and lanes taking turns.
+Result<> Relay::send() {
   for (bool moved = true; moved && carrier_->room() > 0;) {
     moved = false;
-    auto it = partition.lanes.upper_bound(partition.last);
-    for (std::size_t i = 0; i < partition.lanes.size() && carrier_->room() > 0; ++i, ++it) {
-      if (it == partition.lanes.end()) it = partition.lanes.begin();
-      if (now < it->second.not_before) continue;
-      CASTIEL_ASSIGN(const bool sent, send_next(partition, it->first, it->second));
+    for (auto& [number, partition] : partitions_) {
+      CASTIEL_ASSIGN(const bool sent, send_round(partition));
       moved = moved || sent;
     }
   }
   if (meters_) meters_->unconfirmed.set(static_cast<double>(under_way_.size()));
   return {};
+}
+
+Result<bool> Relay::send_round(Partition& partition) {
+  const Duration now = clock_->monotonic();
+  // Past its lease another relay may have it; a message sent twice is only waste.
+  if (now >= partition.ends) return false;
+  bool moved = false;
+  auto it = partition.lanes.upper_bound(partition.last);
+  for (std::size_t i = 0; i < partition.lanes.size() && carrier_->room() > 0; ++i, ++it) {
+    if (it == partition.lanes.end()) it = partition.lanes.begin();
+    if (now < it->second.not_before) continue;
+    CASTIEL_ASSIGN(const bool sent, send_next(partition, it->first, it->second));
+    moved = moved || sent;
+  }
+  return moved;
 }
 
 Result<bool> Relay::send_next(Partition& partition, const LaneKey& key, Lane& lane) {

@@ -118,7 +118,8 @@ class Relay {
 
   Result<> renew();
   Result<> read_ahead();
-  Result<> send(Partition& partition);
+  Result<> send();
+  Result<bool> send_round(Partition& partition);
   Result<bool> send_next(Partition& partition, const LaneKey& key, Lane& lane);
   Result<> remove(Partition& partition);
   void settle(const std::vector<Carrier::Outcome>& outcomes);

@@ -149,8 +149,9 @@ class Transaction : public Reader {
   // A Transaction destroyed without commit leaves nothing behind.
   virtual Result<> commit() = 0;
 
-  // Error version_conflict (conditional) when a shard is not at its expected version any more. An update
-  // keeps the version it replaces, with its source, among the shard's earlier versions.
+  // Error version_conflict (conditional) when a shard is not at its expected version any more; of many new
+  // ones perhaps from a later call, at the latest from commit(). An update keeps the version it replaces,
+  // source too.
   virtual Result<> put_shards(std::span<const ShardWrite> writes) = 0;
   // Changes already known (same shard, field, time and value) are left as they are; returns how many were
   // new.

@@ -347,7 +347,7 @@ TEST_F(PostgresStoreTest, what_an_error_means_follows_from_its_state) {
   means("28P01", "store_denied", ErrorClass::permanent);
   means("42501", "store_denied", ErrorClass::permanent);
   means("58030", "store_io", ErrorClass::transient);
-  means("23505", "store_failed", ErrorClass::permanent);
+  means("23505", "version_conflict", ErrorClass::conditional);
 }
 
 // --- a server that goes away ---

@@ -79,6 +79,8 @@ Result<> PostgresTransaction::put_shards(std::span<const ShardWrite> writes) {
 }
 
 namespace {
+constexpr std::size_t kInsertedUnasked = 50;
+
 Error changed_meanwhile(std::span<const ShardWrite* const> writes, std::int64_t kept) {
   const auto& key = writes.front()->shard.key;
   return {"version_conflict",
@@ -119,18 +121,18 @@ Result<> PostgresTransaction::insert_shards(std::span<const ShardWrite* const> w
   for (auto* column : {&type, &integration, &external_id, &id, &version, &source_version, &dated, &hash,
                        &correlation, &created, &updated, &deleted, &origin, &data, &source})
     params.add(*column);
-  CASTIEL_ASSIGN(const auto rows,
-                 ask("INSERT INTO shard (tenant, type, integration, external_id, id, version, "
-                     "source_version, source_is_dated,"
-                     " content_hash, correlation, created_at, updated_at, deleted_at, origin, data, source)"
-                     " SELECT $1, w.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], "
-                     "$6::bigint[], $7::bigint[],"
-                     " $8::boolean[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], "
-                     "$13::bigint[], $14::text[],"
-                     " $15::text[], $16::bytea[]) AS w ON CONFLICT DO NOTHING",
-                     params));
-  if (rows.affected() != static_cast<std::int64_t>(writes.size()))
-    return fail(changed_meanwhile(writes, rows.affected()));
+  // A shard that is there already is an error of the statement, version_conflict.
+  CASTIEL_TRY(
+      write("INSERT INTO shard (tenant, type, integration, external_id, id, version, source_version,"
+            " source_is_dated, content_hash, correlation, created_at, updated_at, deleted_at, origin, data,"
+            " source) SELECT $1, w.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
+            " $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::text[], $11::bigint[],"
+            " $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::bytea[]) AS w",
+            params));
+  // The server works on many while the step goes on.
+  if (writes.size() < kInsertedUnasked) {
+    if (auto done = session().sync(); !done) return fail(done.error());
+  }
 
   // Relations that waited for one of them.
   Column kinds(kText), keys(kText), sources(kText), found(kText);
@@ -145,9 +147,11 @@ Result<> PostgresTransaction::insert_shards(std::span<const ShardWrite* const> w
     fresh_.insert(write->shard.id.str());
   }
   keep(
-      "UPDATE relation r SET to_id=w.id, how='id' FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])"
-      " AS w(kind, key, integration, id) WHERE r.tenant=$1 AND r.kind=w.kind AND r.key=w.key AND r.how<>'id'"
-      " AND r.integration=w.integration",
+      "WITH o AS MATERIALIZED (SELECT x.*, w.id AS to_id FROM unnest($2::text[], $3::text[], $4::text[],"
+      " $5::text[]) AS w(kind, key, integration, id) CROSS JOIN LATERAL (SELECT from_id, role, ordinal FROM"
+      " relation WHERE tenant=$1 AND kind=w.kind AND key=w.key AND how<>'id' AND integration=w.integration"
+      " OFFSET 0) x) UPDATE relation r SET to_id=o.to_id, how='id' FROM o"
+      " WHERE r.tenant=$1 AND r.from_id=o.from_id AND r.role=o.role AND r.ordinal=o.ordinal AND r.how<>'id'",
       std::move(Params(t()).add(kinds).add(keys).add(sources).add(found)));
   return {};
 }

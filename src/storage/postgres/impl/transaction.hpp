@@ -102,8 +102,9 @@ class PostgresTransaction final : public Queries<Transaction> {
   Result<> write_problems();
   Result<> insert_shards(std::span<const ShardWrite* const> writes);
   Result<> update_shards(std::span<const ShardWrite* const> writes);
-  void relate_by_id(std::span<const Relation* const> relations);
-  void relate_by_name(std::span<const Relation* const> relations);
+  // `fresh`: none of them can be there already.
+  void relate_by_id(std::span<const Relation* const> relations, bool fresh);
+  void relate_by_name(std::span<const Relation* const> relations, bool fresh);
   Result<> prune_flow(Timestamp before, std::int64_t max_rows,
                       std::vector<std::pair<std::string, std::int64_t>>& removed);
   std::int64_t stripe() const { return session().number() % kStripes; }

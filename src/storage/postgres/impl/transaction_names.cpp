@@ -96,7 +96,9 @@ Result<> PostgresTransaction::put_relations(std::span<const Relation> relations)
     last[{r.from.view(), r.role, r.ordinal}] = &r;
   }
   data_changed_ = true;
-  if (cleared.size() > 0) {
+  // Nothing can be in the way of what belongs to shards of this transaction.
+  const bool cleared_none = cleared.size() == 0;
+  if (!cleared_none) {
     keep("DELETE FROM relation WHERE tenant=$1 AND from_id = ANY($2::text[])",
          std::move(Params(t()).add(cleared)));
   }
@@ -105,8 +107,8 @@ Result<> PostgresTransaction::put_relations(std::span<const Relation> relations)
     lock_name(r->kind, r->key, false);
     (r->kind.ends_with(":id") ? by_id : by_name).push_back(r);
   }
-  relate_by_id(by_id);
-  relate_by_name(by_name);
+  relate_by_id(by_id, cleared_none);
+  relate_by_name(by_name, cleared_none);
   return {};
 }
 
@@ -136,36 +138,40 @@ Params relation_params(const std::string& tenant, std::span<const Relation* cons
 #define CASTIEL_PUT_RELATION                                                                        \
   "INSERT INTO relation (tenant, from_id, role, ordinal, integration, kind, key, text, to_id, how)" \
   " SELECT $1, x.from_id, x.role, x.ordinal, x.integration, x.kind, x.key, x.text, x.to_id, x.how FROM ("
-#define CASTIEL_OR_REPLACE                                                                           \
-  ") x ON CONFLICT (tenant, from_id, role, ordinal) DO UPDATE SET integration=excluded.integration," \
+#define CASTIEL_OR_REPLACE                                                                        \
+  " ON CONFLICT (tenant, from_id, role, ordinal) DO UPDATE SET integration=excluded.integration," \
   " kind=excluded.kind, key=excluded.key, text=excluded.text, to_id=excluded.to_id, how=excluded.how"
 
 }  // namespace
 
-void PostgresTransaction::relate_by_id(std::span<const Relation* const> relations) {
+void PostgresTransaction::relate_by_id(std::span<const Relation* const> relations, bool fresh) {
   if (relations.empty()) return;
-  keep(
-      CASTIEL_PUT_RELATION
-      "SELECT w.*, CASE WHEN w.to_id IS NULL THEN '' ELSE 'id' END AS how FROM (SELECT r.*, (SELECT s.id "
-      "FROM shard s"
-      " WHERE s.tenant=$1 AND s.type=r.type AND s.integration=r.integration AND s.external_id=r.key) AS to_id"
-      " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], "
-      "$9::text[])"
-      " AS r(from_id, role, ordinal, integration, kind, key, text, type)) w" CASTIEL_OR_REPLACE,
-      relation_params(t(), relations, true));
+  // OFFSET 0: the target is looked up once, and not for each column that is made of it.
+#define CASTIEL_RELATE_BY_ID                                                                              \
+  CASTIEL_PUT_RELATION                                                                                    \
+  "SELECT w.*, CASE WHEN w.to_id IS NULL THEN '' ELSE 'id' END AS how FROM (SELECT r.*, (SELECT s.id"     \
+  " FROM shard s WHERE s.tenant=$1 AND s.type=r.type AND s.integration=r.integration AND"                 \
+  " s.external_id=r.key) AS to_id FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[],"          \
+  " $6::text[], $7::text[], $8::text[], $9::text[]) AS r(from_id, role, ordinal, integration, kind, key," \
+  " text, type) OFFSET 0) w) x"
+  keep(fresh ? CASTIEL_RELATE_BY_ID : CASTIEL_RELATE_BY_ID CASTIEL_OR_REPLACE,
+       relation_params(t(), relations, true));
+#undef CASTIEL_RELATE_BY_ID
 }
 
-void PostgresTransaction::relate_by_name(std::span<const Relation* const> relations) {
+void PostgresTransaction::relate_by_name(std::span<const Relation* const> relations, bool fresh) {
   if (relations.empty()) return;
-  keep(CASTIEL_PUT_RELATION
-       "SELECT r.*, " CASTIEL_TARGET_BY_NAME
-       " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])"
-       " AS r(from_id, role, ordinal, integration, kind, key, text) CROSS JOIN LATERAL (SELECT count(*) AS n,"
-       " min(a.shard_id) AS any_id, count(*) FILTER (WHERE a.integration=r.integration) AS own,"
-       " min(a.shard_id) FILTER (WHERE a.integration=r.integration) AS own_id FROM alias a WHERE a.tenant=$1 "
-       "AND"
-       " a.kind=r.kind AND a.key=r.key) c" CASTIEL_OR_REPLACE,
+#define CASTIEL_RELATE_BY_NAME                                                                            \
+  CASTIEL_PUT_RELATION                                                                                    \
+  "SELECT r.*, " CASTIEL_TARGET_BY_NAME                                                                   \
+  " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])"    \
+  " AS r(from_id, role, ordinal, integration, kind, key, text) CROSS JOIN LATERAL (SELECT count(*) AS n," \
+  " min(a.shard_id) AS any_id, count(*) FILTER (WHERE a.integration=r.integration) AS own,"               \
+  " min(a.shard_id) FILTER (WHERE a.integration=r.integration) AS own_id FROM alias a WHERE a.tenant=$1"  \
+  " AND a.kind=r.kind AND a.key=r.key) c) x"
+  keep(fresh ? CASTIEL_RELATE_BY_NAME : CASTIEL_RELATE_BY_NAME CASTIEL_OR_REPLACE,
        relation_params(t(), relations, false));
+#undef CASTIEL_RELATE_BY_NAME
 }
 
 Result<> PostgresTransaction::resolve_relation(const Relation& r) {
