@@ -2,11 +2,11 @@
 // What a page of records does to the shards that are stored: decided against a snapshot, written and
 // announced in the step's transaction. Shared by all stages. One owner, one thread.
 
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/random.hpp"
@@ -52,7 +52,12 @@ class KnownShards {
   void put(const model::Shard& shard);
 
  private:
-  std::map<model::ShardKey, std::optional<Known>> known_;
+  struct KeyHash {
+    std::size_t operator()(const model::ShardKey& key) const {
+      return std::hash<std::string>{}(key.external_id) * 31 + std::hash<std::string>{}(key.type);
+    }
+  };
+  std::unordered_map<model::ShardKey, std::optional<Known>, KeyHash> known_;
 };
 
 class ShardPage {

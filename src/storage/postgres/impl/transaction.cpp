@@ -54,10 +54,21 @@ Result<> PostgresTransaction::commit() {
 
 // --- shards and their history ---
 
+namespace {
+struct KeyHash {
+  std::size_t operator()(const model::ShardKey* key) const {
+    return std::hash<std::string>{}(key->external_id);
+  }
+};
+struct KeyEqual {
+  bool operator()(const auto* a, const auto* b) const { return *a == *b; }
+};
+}  // namespace
+
 Result<> PostgresTransaction::put_shards(std::span<const ShardWrite> writes) {
   // A shard written twice in one call is written one after the other.
   std::vector<const ShardWrite*> inserts, updates;
-  std::set<const model::ShardKey*, decltype([](const auto* a, const auto* b) { return *a < *b; })> keys;
+  std::unordered_set<const model::ShardKey*, KeyHash, KeyEqual> keys;
   const auto flush = [&]() -> Result<> {
     CASTIEL_TRY(insert_shards(inserts));
     CASTIEL_TRY(update_shards(updates));
@@ -134,25 +145,16 @@ Result<> PostgresTransaction::insert_shards(std::span<const ShardWrite* const> w
     if (auto done = session().sync(); !done) return fail(done.error());
   }
 
-  // Relations that waited for one of them.
-  Column kinds(kText), keys(kText), sources(kText), found(kText);
   for (const auto* write : writes) {
     const auto& key = write->shard.key;
     const std::string kind = key.type + ":id";
     lock_name(kind, key.external_id, true);
-    kinds.add(kind);
-    keys.add(key.external_id);
-    sources.add(key.integration);
-    found.add(write->shard.id);
+    new_ids_.kind.add(kind);
+    new_ids_.key.add(key.external_id);
+    new_ids_.integration.add(key.integration);
+    new_ids_.id.add(write->shard.id);
     fresh_.insert(write->shard.id.str());
   }
-  keep(
-      "WITH o AS MATERIALIZED (SELECT x.*, w.id AS to_id FROM unnest($2::text[], $3::text[], $4::text[],"
-      " $5::text[]) AS w(kind, key, integration, id) CROSS JOIN LATERAL (SELECT from_id, role, ordinal FROM"
-      " relation WHERE tenant=$1 AND kind=w.kind AND key=w.key AND how<>'id' AND integration=w.integration"
-      " OFFSET 0) x) UPDATE relation r SET to_id=o.to_id, how='id' FROM o"
-      " WHERE r.tenant=$1 AND r.from_id=o.from_id AND r.role=o.role AND r.ordinal=o.ordinal AND r.how<>'id'",
-      std::move(Params(t()).add(kinds).add(keys).add(sources).add(found)));
   return {};
 }
 
@@ -326,6 +328,7 @@ Result<> PostgresTransaction::forget_shard(const ShardId& id) {
   if (there) return permanent("conflict", fmt::format("shard {} is there", id.str()));
   data_changed_ = true;
   directory_changed_ = true;
+  keep_fresh();
   for (const char* sql : {"DELETE FROM alias WHERE tenant=$1 AND shard_id=$2",
                           "DELETE FROM relation WHERE tenant=$1 AND from_id=$2",
                           "UPDATE relation SET to_id=NULL, how='' WHERE tenant=$1 AND to_id=$2"})

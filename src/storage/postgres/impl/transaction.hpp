@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -102,8 +103,10 @@ class PostgresTransaction final : public Queries<Transaction> {
   Result<> write_problems();
   Result<> insert_shards(std::span<const ShardWrite* const> writes);
   Result<> update_shards(std::span<const ShardWrite* const> writes);
+  void add_fresh(const Relation& relation);
+  void keep_fresh();
+  void relate_by_id(std::span<const Relation* const> relations);
   // `fresh`: none of them can be there already.
-  void relate_by_id(std::span<const Relation* const> relations, bool fresh);
   void relate_by_name(std::span<const Relation* const> relations, bool fresh);
   Result<> prune_flow(Timestamp before, std::int64_t max_rows,
                       std::vector<std::pair<std::string, std::int64_t>>& removed);
@@ -120,7 +123,21 @@ class PostgresTransaction final : public Queries<Transaction> {
   std::unordered_set<std::string> fresh_;  // shards inserted here: no relation can be theirs yet
 
   std::map<std::int64_t, bool> locks_;  // by number; exclusive
-  std::vector<Kept> kept_;              // aliases and relations, in order of the calls
+  std::string last_kind_;
+  std::uint64_t last_place_ = 0;
+  // Kept back until something else is said of relations: what all inserted shards come to is two statements.
+  struct NewIds {
+    Column kind{kText}, key{kText}, integration{kText}, id{kText};
+  };
+  NewIds new_ids_;
+  struct FreshRelations {
+    Column from{kText}, role{kText}, ordinal{kInt8}, integration{kText}, kind{kText}, key{kText}, text{kText},
+        target{kInt8};
+    std::unordered_map<std::string, std::int64_t> targets;  // their numbers
+    Column target_type{kText}, target_integration{kText}, target_key{kText};
+  };
+  FreshRelations fresh_relations_;
+  std::vector<Kept> kept_;  // aliases and relations, in order of the calls
   std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts_;  // flow, stage, counter
   struct NoteOfFlow {
     CorrelationId correlation;
