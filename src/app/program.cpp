@@ -274,7 +274,8 @@ Result<> Program::Parts::build() {
                            *relations, roles.processing, settings.get(settings::kWorkersRelations)));
   CASTIEL_TRY(add_content_stages());
   CASTIEL_TRY(add_consumer(consumer_options(settings, queue::kSearchIndex, search::IndexHandler::patterns()),
-                           *index, roles.processing, settings.get(settings::kWorkersSearch)));
+                           *index, roles.processing && roles.indexing,
+                           settings.get(settings::kWorkersSearch)));
   CASTIEL_TRY(
       add_consumer(consumer_options(settings, queue::kEntityLinking, linking::LinkHandler::patterns()),
                    *links, roles.linking, settings.get(settings::kWorkersLinking)));

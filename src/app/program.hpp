@@ -26,6 +26,7 @@ namespace castiel::app {
 // Which parts of the work a process does. The API is served by `castiel serve` with role api or all.
 struct Roles {
   bool api = true, sync = true, processing = true, linking = true, intelligence = true;
+  bool indexing = true;  // with processing: the texts for the search; no name of its own
 };
 // "all" or a comma-separated list of the names above. Error invalid_role.
 Result<Roles> parse_roles(std::string_view text);

@@ -262,10 +262,13 @@ Result<> Consumer::attempt(std::span<const Delivery> deliveries) {
     batch.deliveries = deliveries;
     CASTIEL_ASSIGN(auto reader, parts_.store->read(deliveries.front().tenant));
     std::unordered_set<std::string_view> seen;
-    for (const auto& d : deliveries) {
-      CASTIEL_ASSIGN(const bool known, reader->in_inbox(queue(), d.message_id));
+    std::vector<std::string> ids;
+    for (const auto& d : deliveries) ids.push_back(d.message_id);
+    CASTIEL_ASSIGN(const auto known, reader->all_in_inbox(queue(), ids));
+    for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      const auto& d = deliveries[i];
       // Handled before, or published twice and side by side in this very batch: only to be settled.
-      if (known || !seen.insert(d.message_id).second) continue;
+      if (known[i] || !seen.insert(d.message_id).second) continue;
       batch.fresh.push_back(&d);
       auto event = parse_event(d.body);
       if (!event) {
@@ -320,9 +323,12 @@ Result<> Consumer::write(Batch& batch, bool parked) {
     batch.hold_back(batch.parked);
     CASTIEL_TRY(batch.prepare(*handler_, *tx));
   }
-  for (const auto* d : batch.fresh) {
-    CASTIEL_ASSIGN(const bool first, tx->add_to_inbox(queue(), d->message_id));
-    if (!first) return conditional("version_conflict", "another process handled the message meanwhile");
+  std::vector<std::string> ids;
+  for (const auto* d : batch.fresh) ids.push_back(d->message_id);
+  if (!ids.empty()) {
+    CASTIEL_ASSIGN(const auto first, tx->add_all_to_inbox(queue(), ids));
+    if (std::ranges::find(first, false) != first.end())
+      return conditional("version_conflict", "another process handled the message meanwhile");
   }
   if (batch.plan != nullptr) {
     StepImpl step(*tx, *this, batch.incoming);

@@ -13,6 +13,12 @@ int lane_of(const TenantId& tenant, std::string_view integration, std::string_vi
                           kLanes);
 }
 
+int part_of_source(std::string_view record_key) {
+  // Salesforce's ids of 18 characters are those of 15 with a checksum behind them.
+  if (record_key.size() == 18) record_key = record_key.substr(0, 15);
+  return static_cast<int>(stable_hash(record_key) % kLanesOfSource);
+}
+
 Result<std::string> Publisher::publish(storage::Transaction& tx, std::string_view stage, const Cause& cause,
                                        Publication p) const {
   Event event;

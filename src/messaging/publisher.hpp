@@ -12,6 +12,10 @@ namespace castiel::messaging {
 // Messages of one source's entity type share a lane, so that a page is never overtaken by the next (FLOW-9).
 inline constexpr int kLanes = 8;
 int lane_of(const TenantId& tenant, std::string_view integration, std::string_view entity_type);
+// Raw records go by their key to one of several lanes of their source, so that a large source does not keep
+// just one worker busy; those of one key, in either form of a Salesforce id, share a lane.
+inline constexpr int kLanesOfSource = 2;
+int part_of_source(std::string_view record_key);
 
 // What travels with every event that another event or a user's action caused.
 struct Cause {

@@ -66,9 +66,9 @@ Result<std::size_t> Relay::step(Duration wait) {
   const bool look_now = written_.exchange(false);
   for (auto& [number, partition] : partitions_) {
     if (look_now) partition.look_at = Duration(0);
-    CASTIEL_TRY(read_ahead(partition));
-    CASTIEL_TRY(send(partition));
   }
+  CASTIEL_TRY(read_ahead());
+  CASTIEL_TRY(send());
   settle(carrier_->outcomes(written_ ? Duration(0) : wait));
   std::size_t removed = 0;
   std::vector<int> lost;
@@ -138,54 +138,84 @@ void Relay::drop(int number) {
   renew_at_ = Duration(0);
 }
 
-Result<> Relay::read_ahead(Partition& partition) {
+Result<> Relay::read_ahead() {
   const Duration now = clock_->monotonic();
-  if (now < partition.look_at || partition.held > options_.held_messages / 2 ||
-      partition.bytes > options_.held_bytes / 2)
-    return {};
-  const std::vector<std::int64_t> skip(partition.known.begin(), partition.known.end());
-  const std::size_t limit = options_.held_messages - partition.held;
-  auto found = outbox_->waiting(partition.lease, skip, limit, options_.held_bytes - partition.bytes);
-  if (!found) {
-    if (found.error().code != "lease_lost") return std::unexpected(std::move(found.error()));
-    renew_at_ = Duration(0);
-    partition.ends = Duration(0);
-    partition.look_at = now + options_.look_again;
-    return {};
+  std::vector<storage::Outbox::Look> looks;
+  for (const auto& [number, partition] : partitions_) {
+    if (now < partition.look_at || partition.held > options_.held_messages / 2 ||
+        partition.bytes > options_.held_bytes / 2)
+      continue;
+    looks.push_back({partition.lease,
+                     {partition.known.begin(), partition.known.end()},
+                     options_.held_messages - partition.held,
+                     options_.held_bytes - partition.bytes});
   }
-  // With nothing more to be had, look when told, or a little later.
-  if (found->size() < limit) partition.look_at = now + options_.look_again;
-  for (auto& message : *found) {
-    partition.known.insert(message.row);
-    partition.held += 1;
-    partition.bytes += message.message.body.size();
-    auto& lane = partition.lanes[{message.tenant, message.message.partition}];
-    lane.messages.push_back(std::move(message));
+  if (looks.empty()) return {};
+  CASTIEL_ASSIGN(auto all, outbox_->waiting_in(looks));
+  for (std::size_t i = 0; i < looks.size(); ++i) {
+    auto& partition = partitions_.at(looks[i].lease.partition);
+    auto& found = all[i];
+    // With nothing more to be had, look when told, or a little later.
+    if (!found || found->size() < looks[i].limit) partition.look_at = now + options_.look_again;
+    if (!found) {
+      renew_at_ = Duration(0);
+      partition.ends = Duration(0);
+      continue;
+    }
+    for (auto& message : *found) {
+      partition.known.insert(message.row);
+      partition.held += 1;
+      partition.bytes += message.message.body.size();
+      auto& lane = partition.lanes[{message.tenant, message.message.partition}];
+      lane.messages.push_back({std::move(message)});
+    }
   }
   return {};
 }
 
-// The first message of each lane that has none under way, tenants and lanes taking turns.
-Result<> Relay::send(Partition& partition) {
-  const Duration now = clock_->monotonic();
-  // Past its lease another relay may have it; a message sent twice is only waste.
-  if (now >= partition.ends) return {};
-  auto it = partition.lanes.upper_bound(partition.last);
-  for (std::size_t i = 0; i < partition.lanes.size() && carrier_->room() > 0; ++i, ++it) {
-    if (it == partition.lanes.end()) it = partition.lanes.begin();
-    auto& [key, lane] = *it;
-    if (lane.under_way || lane.messages.empty() || now < lane.not_before) continue;
-    const auto& message = lane.messages.front();
-    if (auto carried = carrier_->carry(message); !carried) {
-      lane.not_before = now + options_.after_refusal;
-      return carried;
+// Rounds in which each lane that may sends one, tenants and lanes taking turns.
+Result<> Relay::send() {
+  for (bool moved = true; moved && carrier_->room() > 0;) {
+    moved = false;
+    for (auto& [number, partition] : partitions_) {
+      CASTIEL_ASSIGN(const bool sent, send_round(partition));
+      moved = moved || sent;
     }
-    lane.under_way = true;
-    under_way_[message.row] = {partition.lease.partition, key};
-    partition.last = key;
   }
   if (meters_) meters_->unconfirmed.set(static_cast<double>(under_way_.size()));
   return {};
+}
+
+Result<bool> Relay::send_round(Partition& partition) {
+  const Duration now = clock_->monotonic();
+  // Past its lease another relay may have it; a message sent twice is only waste.
+  if (now >= partition.ends) return false;
+  bool moved = false;
+  auto it = partition.lanes.upper_bound(partition.last);
+  for (std::size_t i = 0; i < partition.lanes.size() && carrier_->room() > 0; ++i, ++it) {
+    if (it == partition.lanes.end()) it = partition.lanes.begin();
+    if (now < it->second.not_before) continue;
+    CASTIEL_ASSIGN(const bool sent, send_next(partition, it->first, it->second));
+    moved = moved || sent;
+  }
+  return moved;
+}
+
+Result<bool> Relay::send_next(Partition& partition, const LaneKey& key, Lane& lane) {
+  if (lane.again || lane.under_way >= options_.lane_window) return false;
+  while (lane.sent < lane.messages.size() && lane.messages[lane.sent].arrived) ++lane.sent;
+  if (lane.sent == lane.messages.size()) return false;
+  auto& next = lane.messages[lane.sent];
+  if (auto carried = carrier_->carry(next.message); !carried) {
+    lane.not_before = clock_->monotonic() + options_.after_refusal;
+    return std::unexpected(std::move(carried.error()));
+  }
+  next.under_way = true;
+  under_way_[next.message.row] = {partition.lease.partition, key, lane.removed + lane.sent};
+  lane.under_way += 1;
+  lane.sent += 1;
+  partition.last = key;
+  return true;
 }
 
 void Relay::settle(const std::vector<Carrier::Outcome>& outcomes) {
@@ -193,17 +223,32 @@ void Relay::settle(const std::vector<Carrier::Outcome>& outcomes) {
     if (meters_) meters_->published.with({name_of(fate)}).add();
     const auto found = under_way_.find(row);
     if (found == under_way_.end()) continue;
-    const auto [number, key] = found->second;
+    const auto [number, key, place] = found->second;
     under_way_.erase(found);
     auto& partition = partitions_.at(number);
     auto& lane = partition.lanes.at(key);
-    lane.under_way = false;
+    auto& sending = lane.messages[place - lane.removed];
+    sending.under_way = false;
+    lane.under_way -= 1;
     if (fate == Carrier::Fate::refused) lane.not_before = clock_->monotonic() + options_.after_refusal;
-    if (fate == Carrier::Fate::refused || fate == Carrier::Fate::lost) continue;
-    if (partition.confirmed.empty()) partition.confirmed_since = clock_->monotonic();
-    partition.confirmed.push_back(row);
-    partition.bytes -= lane.messages.front().message.body.size();
-    lane.messages.pop_front();
+    if (fate == Carrier::Fate::refused || fate == Carrier::Fate::lost) {
+      lane.again = true;
+    } else {
+      sending.arrived = true;
+      if (partition.confirmed.empty()) partition.confirmed_since = clock_->monotonic();
+      partition.confirmed.push_back(row);
+      partition.bytes -= sending.message.message.body.size();
+      sending.message.message.body = {};
+    }
+    while (!lane.messages.empty() && lane.messages.front().arrived) {
+      lane.messages.pop_front();
+      lane.removed += 1;
+      if (lane.sent > 0) lane.sent -= 1;
+    }
+    if (lane.again && lane.under_way == 0) {
+      lane.again = false;
+      lane.sent = 0;  // those that arrived are passed over
+    }
     if (lane.messages.empty()) partition.lanes.erase(key);
   }
   if (meters_) meters_->unconfirmed.set(static_cast<double>(under_way_.size()));

@@ -1,8 +1,9 @@
 #pragma once
 // The relay: takes what committed steps left in the outbox to a broker in another process. A message leaves
-// the outbox only when the broker has confirmed it, and until then nothing later of its lane is sent, so that
-// a refused or lost confirm never lets a message overtake (FLOW-9). A message may arrive twice; the inbox
-// drops the second.
+// the outbox only when the broker has confirmed it. Those of a lane are sent in order, many before the first
+// is confirmed; once one of them was refused or its confirm was lost, the lane pauses until it is known what
+// became of all that were under way, and goes on from the first that did not arrive: a connection that broke
+// lets no message overtake (FLOW-9). A message may arrive twice; the inbox drops the second.
 //
 // Relay is a plain step for one thread; wake() from any. RelayThread runs one.
 
@@ -63,6 +64,7 @@ struct RelayOptions {
   Duration removal =
       std::chrono::milliseconds(10);  // confirmed messages leave the outbox in batches this old
   std::size_t removal_rows = 100;     // or this large
+  std::size_t lane_window = 200;      // messages of one lane that are under way
   Duration after_refusal = std::chrono::seconds(1);
 };
 
@@ -87,10 +89,18 @@ class Relay {
   Result<> finish();
 
  private:
-  struct Lane {
-    std::deque<storage::OutboxMessage> messages;  // the first may be under way
+  struct Sending {
+    storage::OutboxMessage message;
     bool under_way = false;
-    Duration not_before{0};  // monotonic
+    bool arrived = false;  // while one before it has not
+  };
+  struct Lane {
+    std::deque<Sending> messages;
+    std::size_t sent = 0;  // of them from the front
+    std::size_t under_way = 0;
+    bool again = false;       // one of those under way did not arrive
+    std::size_t removed = 0;  // from the front, ever
+    Duration not_before{0};   // monotonic
   };
   using LaneKey = std::pair<TenantId, int>;
   struct Partition {
@@ -107,13 +117,16 @@ class Relay {
   struct UnderWay {
     int partition;
     LaneKey lane;
+    std::size_t number;  // of the message in its lane
   };
   struct Meters;
 
   Result<> reach();
   Result<> renew();
-  Result<> read_ahead(Partition& partition);
-  Result<> send(Partition& partition);
+  Result<> read_ahead();
+  Result<> send();
+  Result<bool> send_round(Partition& partition);
+  Result<bool> send_next(Partition& partition, const LaneKey& key, Lane& lane);
   Result<> remove(Partition& partition);
   void settle(const std::vector<Carrier::Outcome>& outcomes);
   void drop(int partition);

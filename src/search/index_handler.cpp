@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -14,6 +15,8 @@ namespace {
 
 using messaging::Incoming;
 
+constexpr std::size_t kShardsAtOnce = 100;  // read, with all their text
+
 struct Entry {
   std::int64_t version = 0;
   std::vector<storage::SearchChunk> chunks;
@@ -24,10 +27,13 @@ class IndexPlan final : public messaging::Plan {
   std::map<ShardId, Entry> entries;
 
   Result<> apply(messaging::Step& step) override {
+    std::vector<ShardId> ids;
+    for (const auto& [id, entry] : entries) ids.push_back(id);
+    CASTIEL_ASSIGN(const auto versions, step.tx().versions_of(ids));
+    auto version = versions.begin();
     for (const auto& [id, entry] : entries) {
       // An event that is handled later must not bring an older text back.
-      CASTIEL_ASSIGN(const auto shard, step.tx().shard(id));
-      if (shard && shard->version != entry.version)
+      if (const auto now = *version++; now && now != entry.version)
         return conditional("version_conflict", "the shard changed meanwhile");
       CASTIEL_TRY(step.tx().put_chunks(id, entry.chunks));
       chunks_ += entry.chunks.size();
@@ -53,19 +59,25 @@ std::vector<std::string> IndexHandler::patterns() {
 Result<std::unique_ptr<messaging::Plan>> IndexHandler::prepare(const storage::Reader& reader,
                                                                std::span<const Incoming> batch) {
   auto plan = std::make_unique<IndexPlan>();
+  std::vector<ShardId> ids;
   for (const Incoming& in : batch) {
     const auto* records = get_array(in.event.data.get_object(), "records");
     if (records == nullptr) continue;
     for (const auto& item : *records) {
       const auto* record = item.if_object();
       if (record == nullptr || !is_searched(string_or(*record, "type"))) continue;
-      const ShardId id(string_or(*record, "id"));
-      const auto [it, fresh] = plan->entries.try_emplace(id);
-      if (!fresh) continue;
-      CASTIEL_ASSIGN(const auto shard, reader.shard(id));
-      if (!shard) continue;
-      it->second.version = shard->version;
-      if (!shard->deleted_at) it->second.chunks = chunks_of(*shard);
+      ShardId id(string_or(*record, "id"));
+      if (plan->entries.try_emplace(id).second) ids.push_back(std::move(id));
+    }
+  }
+  for (std::size_t from = 0; from < ids.size(); from += kShardsAtOnce) {
+    const auto some = std::span(ids).subspan(from, std::min(kShardsAtOnce, ids.size() - from));
+    CASTIEL_ASSIGN(const auto shards, reader.shards_of(some));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (!shards[i]) continue;
+      auto& entry = plan->entries[some[i]];
+      entry.version = shards[i]->version;
+      if (!shards[i]->deleted_at) entry.chunks = chunks_of(*shards[i]);
     }
   }
   return plan;

@@ -33,4 +33,15 @@ bool topic_matches(std::string_view pattern, std::string_view key) {
   return topic_matches(tail, rest(key, end)) && (end < key.size() || tail == "#");
 }
 
+Result<std::vector<std::optional<std::vector<OutboxMessage>>>> Outbox::waiting_in(
+    std::span<const Look> looks) {
+  std::vector<std::optional<std::vector<OutboxMessage>>> all;
+  for (const auto& look : looks) {
+    auto found = waiting(look.lease, look.skip, look.limit, look.bytes);
+    if (!found && found.error().code != "lease_lost") return std::unexpected(std::move(found.error()));
+    all.push_back(found ? std::optional(std::move(*found)) : std::nullopt);
+  }
+  return all;
+}
+
 }  // namespace castiel::storage

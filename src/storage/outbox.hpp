@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,7 +68,17 @@ class Outbox {
   virtual Result<std::vector<OutboxMessage>> waiting(const OutboxLease& lease,
                                                      std::span<const std::int64_t> skip, std::size_t limit,
                                                      std::size_t bytes) = 0;
-  // Removes rows the broker confirmed. Durable. Error lease_lost: nothing was removed.
+  // The same of several partitions at once, in order; nothing of one whose lease was lost. Where the store is
+  // another process this is one question.
+  struct Look {
+    OutboxLease lease;
+    std::vector<std::int64_t> skip;
+    std::size_t limit = 0, bytes = 0;
+  };
+  virtual Result<std::vector<std::optional<std::vector<OutboxMessage>>>> waiting_in(
+      std::span<const Look> looks);
+  // Removes rows the broker confirmed. A store's crash may bring back what was removed last: it is published
+  // twice then, as after a crash before the removal. Error lease_lost: nothing was removed.
   virtual Result<> published(const OutboxLease& lease, std::span<const std::int64_t> rows) = 0;
   // The queues the messages of a type go to.
   virtual Result<std::vector<std::string>> queues_for(std::string_view type) = 0;

@@ -41,6 +41,10 @@ class Reader {
       std::span<const std::string> external_ids) const = 0;
   virtual Result<std::optional<model::Shard>> shard(const model::ShardKey& key) const = 0;
   virtual Result<std::optional<model::Shard>> shard(const ShardId& id) const = 0;
+  // The same for many at once, one for each id, in order; where the store is another process, one question.
+  virtual Result<std::vector<std::optional<model::Shard>>> shards_of(std::span<const ShardId> ids) const;
+  // Present versions, one for each id, in order; nothing where there is no such shard.
+  virtual Result<std::vector<std::optional<std::int64_t>>> versions_of(std::span<const ShardId> ids) const;
   // In id order.
   virtual Result<std::vector<model::Shard>> shards(const ShardQuery& query) const = 0;
   // Calls `visit` for every live shard of a type, in key order, without `source`; stops at its first error.
@@ -122,6 +126,9 @@ class Reader {
   virtual Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const = 0;
 
   virtual Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const = 0;
+  // The same for many at once, in order.
+  virtual Result<std::vector<bool>> all_in_inbox(std::string_view consumer,
+                                                 std::span<const std::string> message_ids) const;
   virtual Result<bool> any_parked(std::string_view queue) const = 0;
   virtual Result<std::vector<std::string>> parked_keys(std::string_view queue) const = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view queue, std::string_view after,
@@ -142,8 +149,9 @@ class Transaction : public Reader {
   // A Transaction destroyed without commit leaves nothing behind.
   virtual Result<> commit() = 0;
 
-  // Error version_conflict (conditional) when a shard is not at its expected version any more. An update
-  // keeps the version it replaces, with its source, among the shard's earlier versions.
+  // Error version_conflict (conditional) when a shard is not at its expected version any more; of many new
+  // ones perhaps from a later call, at the latest from commit(). An update keeps the version it replaces,
+  // source too.
   virtual Result<> put_shards(std::span<const ShardWrite> writes) = 0;
   // Changes already known (same shard, field, time and value) are left as they are; returns how many were
   // new.
@@ -165,6 +173,9 @@ class Transaction : public Reader {
   virtual Result<> publish(std::string_view stage, const OutgoingMessage& message) = 0;
   // False when the consumer has had this message before.
   virtual Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) = 0;
+  // The same for many at once, in order.
+  virtual Result<std::vector<bool>> add_all_to_inbox(std::string_view consumer,
+                                                     std::span<const std::string> message_ids);
   virtual Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
                          std::int64_t by) = 0;
   virtual Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) = 0;

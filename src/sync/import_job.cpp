@@ -14,11 +14,14 @@
 namespace castiel::sync {
 
 using connectors::FileReader;
+using messaging::kLanes;
+using messaging::kLanesOfSource;
 using messaging::lane_of;
+using messaging::part_of_source;
 
 namespace {
 
-constexpr int kPagesAtOnce = 5;              // pages published with one commit
+constexpr int kPagesAtOnce = 8;              // pages published with one commit
 constexpr std::int64_t kMostPending = 400;   // pages of the flow not yet mapped before reading pauses
 constexpr std::int64_t kFewPending = 200;    // and when it goes on
 constexpr std::size_t kRunsLookedAt = 1000;  // the newest, for an unfinished one of the same paths
@@ -337,35 +340,11 @@ Result<> ImportJob::State::bury_lost(storage::Transaction& tx, const connectors:
   return count(tx, "read", 1);
 }
 
-Result<> ImportJob::State::publish_page(storage::Transaction& tx, const connectors::RawPage& page) {
-  auto mapping = reader->mapping();
-  if (options.integration) mapping.integration = options.integration->str();
+// What a page tells besides its records.
+Result<> ImportJob::State::note_page(storage::Transaction& tx, const connectors::RawPage& page) {
   for (const auto& p : page.problems) {
     CASTIEL_TRY(problem(tx, p));
     if (p.record_lost) CASTIEL_TRY(bury_lost(tx, p));
-  }
-  if (!page.records.empty()) {
-    json::object format{{"kind", connectors::to_string(page.format)}};
-    if (page.format == connectors::SourceFormat::csv) format["dialect"] = content::to_json(page.dialect);
-    format["encoding"] = content::to_string(reader->encoding());
-    json::array records;
-    records.reserve(page.records.size());
-    for (const auto& r : page.records) {
-      json::object record{{"key", r.key}, {"line", static_cast<std::int64_t>(r.line)}, {"source", r.source}};
-      records.push_back(std::move(record));
-    }
-    const int n = static_cast<int>(records.size());
-    json::object data{{"integrationId", mapping.integration},    {"entityType", mapping.entity},
-                      {"importId", run.correlation.str()},       {"format", std::move(format)},
-                      {"mapping", connectors::to_json(mapping)}, {"file", reader->path()},
-                      {"observedAt", to_string(run.started_at)}, {"records", std::move(records)}};
-    if (options.again) data["force"] = true;
-    CASTIEL_ASSIGN([[maybe_unused]] const auto id,
-                   parts.publisher->publish(tx, kStage, {run.correlation, {}},
-                                            {model::event::kDataRaw, mapping.entity, std::move(data),
-                                             lane_of(tenant, mapping.integration, mapping.entity), n}));
-    CASTIEL_TRY(count(tx, "read", n));
-    progress.records += n;
   }
   CASTIEL_TRY(count(tx, "bytes", static_cast<std::int64_t>(page.bytes_read - progress_bytes)));
   progress_bytes = page.bytes_read;
@@ -373,6 +352,58 @@ Result<> ImportJob::State::publish_page(storage::Transaction& tx, const connecto
                                                  {"line", page.after.line},
                                                  {"records", page.after.records},
                                                  {"bytes", page.bytes_read}});
+  return {};
+}
+
+// The records of pages of one file, those of one lane together, in pages that are about equally large.
+Result<> ImportJob::State::publish_records(storage::Transaction& tx,
+                                           std::span<const connectors::RawPage> pages) {
+  std::array<std::vector<const connectors::RawRecord*>, kLanesOfSource> lanes;
+  for (const auto& page : pages) {
+    for (const auto& r : page.records) lanes[static_cast<std::size_t>(part_of_source(r.key))].push_back(&r);
+  }
+  for (std::size_t part = 0; part < lanes.size(); ++part) {
+    const std::span records = lanes[part];
+    const std::size_t most = std::max<std::size_t>(1, options.page_records);
+    const std::size_t messages = (records.size() + most - 1) / most;
+    for (std::size_t from = 0; from < records.size();) {
+      const std::size_t share = (records.size() + messages - 1) / messages;
+      std::size_t to = from, bytes = 0;
+      while (to < records.size() && to - from < share && (to == from || bytes < options.page_bytes))
+        bytes += records[to++]->source.size();
+      CASTIEL_TRY(publish_page(tx, pages.front(), static_cast<int>(part), records.subspan(from, to - from)));
+      from = to;
+    }
+  }
+  return {};
+}
+
+Result<> ImportJob::State::publish_page(storage::Transaction& tx, const connectors::RawPage& page, int part,
+                                        std::span<const connectors::RawRecord* const> page_records) {
+  auto mapping = reader->mapping();
+  if (options.integration) mapping.integration = options.integration->str();
+  json::object format{{"kind", connectors::to_string(page.format)}};
+  if (page.format == connectors::SourceFormat::csv) format["dialect"] = content::to_json(page.dialect);
+  format["encoding"] = content::to_string(reader->encoding());
+  json::array records;
+  records.reserve(page_records.size());
+  for (const auto* r : page_records) {
+    json::object record{{"key", r->key}, {"line", static_cast<std::int64_t>(r->line)}, {"source", r->source}};
+    records.push_back(std::move(record));
+  }
+  const int n = static_cast<int>(records.size());
+  json::object data{{"integrationId", mapping.integration},    {"entityType", mapping.entity},
+                    {"importId", run.correlation.str()},       {"format", std::move(format)},
+                    {"mapping", connectors::to_json(mapping)}, {"file", reader->path()},
+                    {"observedAt", to_string(run.started_at)}, {"records", std::move(records)}};
+  if (options.again) data["force"] = true;
+  const int lane = (lane_of(tenant, mapping.integration, mapping.entity) + part) % kLanes;
+  CASTIEL_ASSIGN(
+      [[maybe_unused]] const auto id,
+      parts.publisher->publish(tx, kStage, {run.correlation, {}},
+                               {model::event::kDataRaw, mapping.entity, std::move(data), lane, n}));
+  CASTIEL_TRY(count(tx, "read", n));
+  progress.records += n;
   return {};
 }
 
@@ -389,7 +420,8 @@ Result<> ImportJob::State::publish_pages() {
     if (!end) pages.push_back(std::move(**page));
   }
   CASTIEL_ASSIGN(auto tx, begin());
-  for (const auto& page : pages) CASTIEL_TRY(publish_page(*tx, page));
+  for (const auto& page : pages) CASTIEL_TRY(note_page(*tx, page));
+  CASTIEL_TRY(publish_records(*tx, pages));
   if (end) {
     progress.complete = !failed;
     if (failed)

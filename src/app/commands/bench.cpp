@@ -18,13 +18,14 @@ namespace castiel::app {
 namespace {
 
 constexpr auto kWriteDeadline = std::chrono::seconds(30);
-constexpr auto kLook = std::chrono::milliseconds(5);
+constexpr auto kLook = std::chrono::milliseconds(20);
 constexpr auto kLongestRun = std::chrono::minutes(30);
 constexpr std::int64_t kRecordsOfFlow = 50'000;  // an import waits when it is further ahead of the stages
 
 struct BenchArguments {
   std::string name = "mapping";
   std::int64_t records = 30'000;
+  bool search = false;
 };
 
 // An opportunity as a CRM's API gives it, about 800 bytes as JSON.
@@ -159,8 +160,12 @@ Result<json::object> measure(Program& program, const BenchArguments& arguments, 
 int run_bench(const GlobalOptions& global, const Environment& environment, const BenchArguments& arguments) {
   auto options = program_options(global, environment, false);
   if (!options) return fail(options.error(), global.json);
-  options->roles =
-      Roles{.api = false, .sync = false, .processing = true, .linking = false, .intelligence = false};
+  options->roles = Roles{.api = false,
+                         .sync = false,
+                         .processing = true,
+                         .linking = false,
+                         .intelligence = false,
+                         .indexing = arguments.search};
   const auto file = (options->data / "bench.jsonl").string();
   auto program = Program::open(std::move(*options), environment.clock, environment.random);
   if (!program) return fail(program.error(), global.json);
@@ -196,6 +201,7 @@ void add_bench(Cli& cli) {
   command->add_option("name", arguments->name, "mapping")->check(CLI::IsMember({"mapping"}));
   command->add_option("--records", arguments->records, "how many (default 30000)")
       ->check(CLI::Range(200, 10'000'000));
+  command->add_flag("--search", arguments->search, "feed the full-text index at the same time");
   command->callback([&cli, arguments] {
     cli.chosen = [&cli, arguments] { return run_bench(cli.global, cli.environment, *arguments); };
   });

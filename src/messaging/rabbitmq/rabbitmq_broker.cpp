@@ -251,10 +251,14 @@ Result<std::vector<Delivery>> RabbitmqBroker::receive_by(std::string_view name, 
 }
 
 Result<> RabbitmqBroker::settle(storage::Transaction& tx, std::span<const Delivery> deliveries) {
-  for (const auto& d : deliveries) {
-    // One that was settled before, and came again because nobody knew, is not counted again.
-    CASTIEL_ASSIGN(const bool first, tx.add_to_inbox(fmt::format("settled/{}", d.queue), d.message_id));
-    if (first) CASTIEL_TRY(tx.count(d.correlation, d.queue, "settled", 1));
+  if (deliveries.empty()) return {};
+  // One that was settled before, and came again because nobody knew, is not counted again.
+  const auto& queue = deliveries.front().queue;
+  std::vector<std::string> ids;
+  for (const auto& d : deliveries) ids.push_back(d.message_id);
+  CASTIEL_ASSIGN(const auto first, tx.add_all_to_inbox(fmt::format("settled/{}", queue), ids));
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    if (first[i]) CASTIEL_TRY(tx.count(deliveries[i].correlation, queue, "settled", 1));
   }
   return {};
 }

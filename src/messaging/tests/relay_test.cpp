@@ -21,11 +21,12 @@ class TestCarrier final : public Carrier {
  public:
   std::optional<Error> away;
   std::size_t window = 1'000;
-  bool answers = true;                            // at the next question
+  bool answers = true;  // at the next question
+  std::size_t answers_at_once = 1'000;
   std::map<std::string, std::deque<Fate>> fates;  // by message, one a try; confirmed otherwise
   std::vector<std::string> sent;
   std::vector<std::string> arrived;  // in the broker's queue, as a consumer would see them
-  std::vector<std::pair<std::int64_t, std::string>> open;
+  std::deque<std::pair<std::int64_t, std::string>> open;
   int woken = 0;
 
   Result<> ready() override {
@@ -41,7 +42,8 @@ class TestCarrier final : public Carrier {
   std::vector<Outcome> outcomes(Duration) override {
     std::vector<Outcome> told;
     if (!answers) return told;
-    for (const auto& [row, id] : open) {
+    for (; !open.empty() && told.size() < answers_at_once; open.pop_front()) {
+      const auto [row, id] = open.front();
       auto& planned = fates[id];
       Fate fate = Fate::confirmed;
       if (!planned.empty()) {
@@ -51,7 +53,6 @@ class TestCarrier final : public Carrier {
       if (fate == Fate::confirmed) arrived.push_back(id);
       told.push_back({row, fate});
     }
-    open.clear();
     return told;
   }
   void wake() override { ++woken; }
@@ -74,6 +75,7 @@ class RelayTest : public testing::Test {
   TenantId acme{"acme"}, other{"other"};
   TestCarrier carrier;
   telemetry::Metrics metrics;
+  std::size_t lane_window = 200;
 
   void SetUp() override {
     ASSERT_TRUE(store->create_tenant(acme, soon()));
@@ -89,6 +91,7 @@ class RelayTest : public testing::Test {
     RelayOptions options;
     options.owner = owner;
     options.most_partitions = most;
+    options.lane_window = lane_window;
     return std::make_unique<Relay>(store->outbox(), to, clock, telemetry::Log(), &metrics, options);
   }
   void publish(const std::string& id, int lane, const TenantId& tenant) {
@@ -136,31 +139,57 @@ TEST_F(RelayTest, keeps_everything_while_nothing_is_confirmed) {
 }
 
 // FLOW-9
-TEST_F(RelayTest, sends_nothing_of_a_lane_behind_an_unconfirmed_message) {
-  for (int i = 0; i < 3; ++i) publish("m" + std::to_string(i), 4);
+TEST_F(RelayTest, sends_no_more_of_a_lane_ahead_of_a_confirm_than_its_window) {
+  for (int i = 0; i < 4; ++i) publish("m" + std::to_string(i), 4);
   publish("elsewhere", 5);
   carrier.answers = false;
+  lane_window = 2;
   auto r = relay(carrier);
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(r->step(0s));
   auto sent = carrier.sent;
   std::ranges::sort(sent);
-  EXPECT_EQ(sent, (std::vector<std::string>{"elsewhere", "m0"}));
+  EXPECT_EQ(sent, (std::vector<std::string>{"elsewhere", "m0", "m1"}));
+  carrier.answers = true;
+  drain(*r);
+  std::erase(carrier.sent, "elsewhere");
+  EXPECT_EQ(carrier.sent, (std::vector<std::string>{"m0", "m1", "m2", "m3"})) << "each once";
 }
 
-TEST_F(RelayTest, a_refused_message_is_overtaken_by_none_of_its_lane) {
+TEST_F(RelayTest, with_a_window_of_one_a_refused_message_is_overtaken_by_none_of_its_lane) {
   for (int i = 0; i < 5; ++i) publish("m" + std::to_string(i), 4);
   carrier.fates["m1"] = {Carrier::Fate::refused, Carrier::Fate::refused};
+  lane_window = 1;
   auto r = relay(carrier);
   drain(*r);
   EXPECT_EQ(carrier.arrived, (std::vector<std::string>{"m0", "m1", "m2", "m3", "m4"}));
 }
 
-TEST_F(RelayTest, a_message_whose_confirm_was_lost_is_sent_again_before_the_next) {
-  for (int i = 0; i < 3; ++i) publish("m" + std::to_string(i), 4);
-  carrier.fates["m1"] = {Carrier::Fate::lost};
+TEST_F(RelayTest, what_a_broken_connection_lost_is_sent_again_in_order_and_before_the_next) {
+  for (int i = 0; i < 6; ++i) publish("m" + std::to_string(i), 4);
+  for (const char* id : {"m1", "m2", "m3"}) carrier.fates[id] = {Carrier::Fate::lost};
+  lane_window = 4;
   auto r = relay(carrier);
   drain(*r);
-  EXPECT_EQ(carrier.sent, (std::vector<std::string>{"m0", "m1", "m1", "m2"}));
+  EXPECT_EQ(carrier.sent, (std::vector<std::string>{"m0", "m1", "m2", "m3", "m1", "m2", "m3", "m4", "m5"}));
+  EXPECT_EQ(carrier.arrived, (std::vector<std::string>{"m0", "m1", "m2", "m3", "m4", "m5"}));
+}
+
+TEST_F(RelayTest, a_lane_with_a_refused_message_pauses_until_it_is_known_what_else_arrived) {
+  for (int i = 0; i < 6; ++i) publish("m" + std::to_string(i), 4);
+  carrier.fates["m1"] = {Carrier::Fate::refused};
+  carrier.answers_at_once = 2;
+  lane_window = 4;
+  auto r = relay(carrier);
+  ASSERT_TRUE(r->step(0s));
+  EXPECT_EQ(carrier.sent.size(), 4u);
+  clock.advance(5s);
+  carrier.answers = false;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(r->step(0s));
+  EXPECT_EQ(carrier.sent.size(), 4u) << "m2 and m3 are still under way";
+  carrier.answers = true;
+  drain(*r);
+  EXPECT_EQ(carrier.sent, (std::vector<std::string>{"m0", "m1", "m2", "m3", "m1", "m4", "m5"}))
+      << "what arrived behind it is not sent again";
 }
 
 TEST_F(RelayTest, a_message_nobody_wants_leaves_the_outbox) {

@@ -87,6 +87,11 @@ Result<> CrmPlan::prepare_shards(const storage::Reader& reader, Timestamp now, s
   const auto* format = get_object(data, "format");
   const std::string encoding = format == nullptr ? "" : string_or(*format, "encoding");
   const auto& records = records_of(in);
+  const auto& header = mapper.header();
+  std::vector<std::string> ids;
+  for (const auto& record : records)
+    ids.push_back(normalize_id(header.integration, get_string(record.get_object(), "key").value_or("")));
+  CASTIEL_TRY(known_.load(reader, header.mapping.entity, header.integration, ids));
   for (std::size_t r = 0; r < records.size(); ++r) {
     const auto& record = records[r].get_object();
     const auto key = get_string(record, "key").value_or("");

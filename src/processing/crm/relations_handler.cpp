@@ -59,6 +59,7 @@ class RelationsPlan final : public messaging::Plan {
   Result<> prepare(const storage::Reader& reader) {
     CASTIEL_ASSIGN(auto loose, reader.loose_relations(kMaxLoose));
     std::map<std::string, Names> names;
+    std::map<std::pair<std::string, std::string>, std::set<ShardId>> exact_of;  // a target is named often
     for (auto& relation : loose) {
       const std::string type = type_of(relation.kind);
       if (relation.how == "ambiguous") {
@@ -76,8 +77,12 @@ class RelationsPlan final : public messaging::Plan {
       std::set<ShardId> exact;
       if (!relation.kind.ends_with(":name")) {
         // An id that leads nowhere, with a name beside it that does.
-        CASTIEL_ASSIGN(const auto same, reader.aliases(kind, key));
-        for (const auto& alias : same) exact.insert(alias.shard);
+        const auto [known, is_new] = exact_of.try_emplace({kind, key});
+        if (is_new) {
+          CASTIEL_ASSIGN(const auto same, reader.aliases(kind, key));
+          for (const auto& alias : same) known->second.insert(alias.shard);
+        }
+        exact = known->second;
       }
       if (exact.size() == 1) {
         relation.to = *exact.begin();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/json.hpp"
 #include "base/utf8.hpp"
@@ -76,6 +77,21 @@ Result<KnownShards::Known*> KnownShards::find(const storage::Reader& reader, con
   auto& slot = known_[key];
   if (heads[0]) slot = Known{*heads[0], {}};
   return slot ? &*slot : nullptr;
+}
+
+Result<> KnownShards::load(const storage::Reader& reader, std::string_view type, std::string_view integration,
+                           std::span<const std::string> external_ids) {
+  std::vector<std::string> wanted;
+  for (const auto& id : external_ids) {
+    model::ShardKey key{std::string(type), std::string(integration), id};
+    if (known_.try_emplace(std::move(key)).second) wanted.push_back(id);
+  }
+  if (wanted.empty()) return {};
+  CASTIEL_ASSIGN(const auto heads, reader.heads(type, integration, wanted));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (heads[i]) known_[{std::string(type), std::string(integration), wanted[i]}] = Known{*heads[i], {}};
+  }
+  return {};
 }
 
 void KnownShards::put(const model::Shard& shard) {

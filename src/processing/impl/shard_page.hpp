@@ -2,10 +2,11 @@
 // What a page of records does to the shards that are stored: decided against a snapshot, written and
 // announced in the step's transaction. Shared by all stages. One owner, one thread.
 
-#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/random.hpp"
@@ -43,12 +44,20 @@ class KnownShards {
     storage::ShardHead head;
     std::optional<model::Shard> shard;  // loaded when something has to be compared
   };
+  // Reads what is stored of these keys at once, so that find() need not ask for each.
+  Result<> load(const storage::Reader& reader, std::string_view type, std::string_view integration,
+                std::span<const std::string> external_ids);
   // Nothing when there is no such shard. The pointer lives until the next put().
   Result<Known*> find(const storage::Reader& reader, const model::ShardKey& key);
   void put(const model::Shard& shard);
 
  private:
-  std::map<model::ShardKey, std::optional<Known>> known_;
+  struct KeyHash {
+    std::size_t operator()(const model::ShardKey& key) const {
+      return std::hash<std::string>{}(key.external_id) * 31 + std::hash<std::string>{}(key.type);
+    }
+  };
+  std::unordered_map<model::ShardKey, std::optional<Known>, KeyHash> known_;
 };
 
 class ShardPage {

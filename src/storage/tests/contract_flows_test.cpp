@@ -168,6 +168,20 @@ TEST_P(FlowContract, problems_are_kept_in_order_up_to_a_limit_and_all_counted) {
   EXPECT_EQ(ledger(flow).at({"", "problems"}), kTooMany);
 }
 
+TEST_P(FlowContract, the_inbox_takes_many_messages_at_once) {
+  using Flags = std::vector<bool>;
+  const std::vector<std::string> first{"a", "b", "a"}, second{"c", "b", "d"};
+  write(acme, [&](Transaction& tx) {
+    EXPECT_EQ(tx.add_all_to_inbox("q", first).value(), (Flags{true, true, false}));
+    EXPECT_EQ(tx.add_all_to_inbox("q", second).value(), (Flags{true, false, true}));
+    EXPECT_TRUE(tx.add_all_to_inbox("q", {}).value().empty());
+  });
+  const std::vector<std::string> asked{"d", "x", "a"};
+  EXPECT_EQ(read(acme)->all_in_inbox("q", asked).value(), (Flags{true, false, true}));
+  EXPECT_EQ(read(acme)->all_in_inbox("r", asked).value(), (Flags{false, false, false}));
+  EXPECT_EQ(read(other)->all_in_inbox("q", asked).value(), (Flags{false, false, false}));
+}
+
 TEST_P(FlowContract, the_inbox_knows_a_message_once_it_was_committed) {
   write(acme, [&](Transaction& tx) {
     EXPECT_TRUE(tx.add_to_inbox("q", "m").value());

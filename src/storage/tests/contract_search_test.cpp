@@ -88,6 +88,31 @@ TEST_P(SearchContract, a_snippet_is_a_part_of_a_long_text) {
   EXPECT_EQ(std::count(own.begin(), own.end(), kMarkStart), 1);
 }
 
+TEST_P(SearchContract, the_texts_of_many_shards_may_change_in_one_transaction) {
+  index(acme, "old", {"before"});
+  const auto chunk = [](const std::string& shard, const std::string& text) {
+    SearchChunk c;
+    c.shard = ShardId(shard);
+    c.type = "email";
+    c.locator = "{}";
+    c.text = text;
+    return c;
+  };
+  write(acme, [&](Transaction& tx) {
+    const SearchChunk replaced = chunk("old", "after"), wrong = chunk("new", "wrong"),
+                      right = chunk("new", "right");
+    ASSERT_TRUE(tx.put_chunks(ShardId("old"), {&replaced, 1}));
+    ASSERT_TRUE(tx.put_chunks(ShardId("new"), {&wrong, 1}));
+    ASSERT_TRUE(tx.put_chunks(ShardId("new"), {&right, 1}));
+    EXPECT_EQ(tx.chunk_count().value(), 2);
+    EXPECT_EQ(tx.chunks(ShardId("new")).value().size(), 1u);
+    ASSERT_TRUE(tx.put_chunks(ShardId("old"), {}));
+  });
+  EXPECT_EQ(find(acme, "right").hits.size(), 1u);
+  for (const char* gone : {"before", "after", "wrong"}) EXPECT_TRUE(find(acme, gone).hits.empty()) << gone;
+  EXPECT_EQ(read(acme)->chunk_count().value(), 1);
+}
+
 TEST_P(SearchContract, chunks_are_replaced_and_removed) {
   index(acme, "m1", {"alpha", "beta"});
   index(acme, "m1", {"gamma"});

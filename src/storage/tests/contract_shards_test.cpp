@@ -101,6 +101,41 @@ TEST_P(ShardContract, an_insert_of_an_existing_shard_is_a_conflict) {
   EXPECT_EQ(tx->put_shards({{shard("1")}}).error().code, "version_conflict");
 }
 
+TEST_P(ShardContract, of_many_inserts_one_that_exists_is_a_conflict_before_anything_is_kept) {
+  write(acme, [&](Transaction& tx) { ASSERT_TRUE(tx.put_shards({{shard("77")}})); });
+  std::vector<ShardWrite> many;
+  for (int i = 0; i < 100; ++i) many.push_back(shard(std::to_string(i)));
+  auto tx = begin(acme);
+  auto done = tx->put_shards(many);
+  if (done) done = tx->put_aliases({{Alias{"account:name", "acme", "files", many[0].shard.id}}});
+  if (done) done = tx->commit();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, "version_conflict");
+  EXPECT_EQ(done.error().cls, ErrorClass::conditional);
+  EXPECT_FALSE(tx->commit());
+  EXPECT_FALSE(read(acme)->shard({"account", "files", "1"}).value());
+}
+
+TEST_P(ShardContract, many_are_read_at_once_in_the_order_asked_for) {
+  const auto one = shard("1"), two = shard("2");
+  write(acme, [&](Transaction& tx) { ASSERT_TRUE(tx.put_shards({{one, two}})); });
+  auto newer = shard("2", 1);
+  newer.shard.id = two.shard.id;
+  write(acme, [&](Transaction& tx) { ASSERT_TRUE(tx.put_shards({{newer}})); });
+  const std::vector<ShardId> wanted{two.shard.id, ShardId("none"), one.shard.id, two.shard.id};
+  const auto found = read(acme)->shards_of(wanted).value();
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_FALSE(found[1]);
+  EXPECT_EQ(found[0].value().key.external_id, "2");
+  EXPECT_EQ(found[0].value().source, "Acme,1");
+  EXPECT_EQ(found[2].value().key.external_id, "1");
+  EXPECT_EQ(found[3].value().version, 2);
+  EXPECT_EQ(read(acme)->versions_of(wanted).value(),
+            (std::vector<std::optional<std::int64_t>>{2, std::nullopt, 1, 2}));
+  EXPECT_TRUE(read(acme)->shards_of({}).value().empty());
+  EXPECT_FALSE(read(other)->shards_of(wanted).value()[0]) << "another tenant's";
+}
+
 TEST_P(ShardContract, a_shard_may_be_written_twice_in_one_call) {
   const auto first = shard("1");
   auto second = shard("1", 1, R"({"name":"B"})");

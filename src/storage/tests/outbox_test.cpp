@@ -269,6 +269,28 @@ TEST_P(OutboxContract, an_erased_tenants_messages_are_never_handed_out) {
   EXPECT_EQ(ids(everything(all())), std::vector<std::string>{"m2"});
 }
 
+TEST_P(OutboxContract, gives_what_waits_in_several_partitions_at_once) {
+  for (int i = 0; i < 20; ++i) publish(message("m" + std::to_string(i), i % 8));
+  const auto leases = all();
+  const auto one_by_one = everything(leases);
+  std::vector<Outbox::Look> looks;
+  for (const auto& lease : leases) looks.push_back({lease, {one_by_one[0].row}, 1000, 1 << 20});
+  looks[1].lease.fence += 1;
+  looks[2].limit = 1;
+  const auto found = outbox().waiting_in(looks).value();
+  ASSERT_EQ(found.size(), looks.size());
+  EXPECT_FALSE(found[1]) << "a lease that was lost";
+  std::vector<std::string> together;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i]) continue;
+    const auto alone = outbox().waiting(looks[i].lease, looks[i].skip, looks[i].limit, 1 << 20).value();
+    EXPECT_EQ(ids(*found[i]), ids(alone));
+    for (const auto& m : *found[i]) together.push_back(m.message.id);
+  }
+  EXPECT_GT(together.size(), 5u);
+  EXPECT_EQ(std::ranges::count(together, one_by_one[0].message.id), 0);
+}
+
 TEST_P(OutboxContract, says_when_something_was_written_if_it_can_tell) {
   int told = 0;
   outbox().on_written([&] { ++told; });

@@ -347,7 +347,7 @@ TEST_F(PostgresStoreTest, what_an_error_means_follows_from_its_state) {
   means("28P01", "store_denied", ErrorClass::permanent);
   means("42501", "store_denied", ErrorClass::permanent);
   means("58030", "store_io", ErrorClass::transient);
-  means("23505", "store_failed", ErrorClass::permanent);
+  means("23505", "version_conflict", ErrorClass::conditional);
 }
 
 // --- a server that goes away ---
@@ -425,6 +425,15 @@ TEST_F(PostgresStoreTest, what_relays_may_take_is_fenced) {
   EXPECT_EQ(found[0].message.id, "m");
   EXPECT_EQ(found[0].tenant, acme);
   EXPECT_TRUE(outbox.waiting(holder, {{found[0].row}}, 10, 1000).value().empty());
+  std::vector<Outbox::Look> looks;
+  for (const auto& lease : leases) looks.push_back({lease, {}, 10, 1000});
+  looks[static_cast<std::size_t>((holder.partition + 1) % kOutboxPartitions)].lease.fence += 1;
+  const auto together = outbox.waiting_in(looks).value();
+  for (std::size_t i = 0; i < looks.size(); ++i) {
+    const bool is_lost = looks[i].lease.partition == (holder.partition + 1) % kOutboxPartitions;
+    EXPECT_EQ(together[i].has_value(), !is_lost);
+    if (!is_lost) EXPECT_EQ(together[i]->size(), looks[i].lease.partition == holder.partition ? 1u : 0u);
+  }
   EXPECT_EQ(outbox.depth().value().messages, 2);
   ASSERT_TRUE(outbox.give_back("one"));
   const auto theirs = outbox.lease("two", kOutboxPartitions, 60s).value();

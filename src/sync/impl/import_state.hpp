@@ -66,7 +66,10 @@ struct ImportJob::State {
   Result<> open_next();
   Result<> open_table(const connectors::ListedFile& file);
   Result<> publish_pages();
-  Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page);
+  Result<> note_page(storage::Transaction& tx, const connectors::RawPage& page);
+  Result<> publish_records(storage::Transaction& tx, std::span<const connectors::RawPage> pages);
+  Result<> publish_page(storage::Transaction& tx, const connectors::RawPage& page, int part,
+                        std::span<const connectors::RawRecord* const> page_records);
   Result<> bury_lost(storage::Transaction& tx, const connectors::Problem& p);
   Result<Progress> step();
   Result<> tell_pause(const std::optional<messaging::FlowPause>& now);

@@ -54,6 +54,8 @@ Error to_error(std::string_view state, std::string_view message) {
     return {"store_conflict", "two transactions were in each other's way; the database ended this one",
             ErrorClass::conditional, cause};
   }
+  if (state == "23505")
+    return {"version_conflict", "someone else wrote the same meanwhile", ErrorClass::conditional, cause};
   if (state == "53100") {
     return {"store_full", "the database's disk is full: free some space; nothing was lost",
             ErrorClass::transient, cause};

@@ -116,51 +116,66 @@ Result<> PostgresOutbox::give_back(std::string_view owner) {
 Result<std::vector<OutboxMessage>> PostgresOutbox::waiting(const OutboxLease& lease,
                                                            std::span<const std::int64_t> skip,
                                                            std::size_t limit, std::size_t bytes) {
-  Column skipped(kInt8);
-  for (const auto row : skip) skipped.add(row);
+  const Look look{lease, {skip.begin(), skip.end()}, limit, bytes};
+  CASTIEL_ASSIGN(auto found, waiting_in({&look, 1}));
+  if (!found.front()) return lost(lease);
+  return std::move(*found.front());
+}
+
+Result<std::vector<std::optional<std::vector<OutboxMessage>>>> PostgresOutbox::waiting_in(
+    std::span<const Look> looks) {
+  Column parts(kInt8), fences(kInt8), limits(kInt8), bytes(kInt8), skipped(kInt8);
+  for (const auto& look : looks) {
+    parts.add(look.lease.partition);
+    fences.add(look.lease.fence);
+    limits.add(as_limit(look.limit));
+    bytes.add(as_limit(std::max<std::size_t>(look.bytes, 1)));
+    for (const auto row : look.skip) skipped.add(row);
+  }
   CASTIEL_ASSIGN(auto session, this->session());
-  bool held = false;
-  session.queue("SELECT 1 FROM outbox_lease WHERE part=$1 AND fence=$2 AND owner<>''",
-                Params(lease.partition, lease.fence), [&](Rows& rows) -> Result<> {
-                  held = !rows.empty();
-                  return {};
-                });
   CASTIEL_ASSIGN(
       const auto rows,
       session.query(
-          "SELECT seq, tenant, part, message_id, type, correlation, records, queue, record_key, errors, due,"
-          " written_at, body FROM (SELECT o.*, sum(octet_length(body)) OVER (ORDER BY seq) -"
-          " octet_length(body) AS before FROM (SELECT * FROM outbox WHERE relay=$1 AND due<=$2 AND"
-          " seq <> ALL($5::bigint[]) ORDER BY seq LIMIT $3) o) q WHERE before < $4 ORDER BY seq",
-          Params(lease.partition, clock_->now(), as_limit(limit), as_limit(std::max<std::size_t>(bytes, 1)))
-              .add(skipped)));
-  if (!held) return lost(lease);
-  std::vector<OutboxMessage> messages;
+          "SELECT l.n, o.seq, o.tenant, o.part, o.message_id, o.type, o.correlation, o.records, o.queue,"
+          " o.record_key, o.errors, o.due, o.written_at, o.body FROM unnest($1::bigint[], $2::bigint[],"
+          " $3::bigint[], $4::bigint[]) WITH ORDINALITY AS l(part, fence, most, bytes, n)"
+          " JOIN outbox_lease e ON e.part=l.part AND e.fence=l.fence AND e.owner<>''"
+          " LEFT JOIN LATERAL (SELECT q.* FROM (SELECT b.*, sum(octet_length(body)) OVER (ORDER BY seq) -"
+          " octet_length(body) AS before FROM (SELECT * FROM outbox WHERE relay=l.part AND due<=$5 AND"
+          " seq <> ALL($6::bigint[]) ORDER BY seq LIMIT l.most) b) q WHERE q.before < l.bytes) o ON true"
+          " ORDER BY l.n, o.seq",
+          std::move(Params().add(parts).add(fences).add(limits).add(bytes).add(clock_->now()).add(skipped))));
+  std::vector<std::optional<std::vector<OutboxMessage>>> all(looks.size());
   for (int i = 0; i < rows.size(); ++i) {
     const auto row = rows[i];
+    auto& messages = all[static_cast<std::size_t>(row.integer(0) - 1)];
+    if (!messages) messages.emplace();
+    if (row.is_null(1)) continue;  // nothing waits there
     OutboxMessage m;
-    m.row = row.integer(0);
-    m.tenant = TenantId(row.str(1));
-    m.message = {row.str(3),
-                 row.str(4),
-                 CorrelationId(row.str(5)),
-                 static_cast<int>(row.integer(2)),
-                 static_cast<int>(row.integer(6)),
-                 row.bytes(12)};
-    m.queue = row.str(7);
-    m.record_key = row.str(8);
-    m.errors = row.str(9);
-    m.due = row.time(10);
-    m.written_at = row.time(11);
-    messages.push_back(std::move(m));
+    m.row = row.integer(1);
+    m.tenant = TenantId(row.str(2));
+    m.message = {row.str(4),
+                 row.str(5),
+                 CorrelationId(row.str(6)),
+                 static_cast<int>(row.integer(3)),
+                 static_cast<int>(row.integer(7)),
+                 row.bytes(13)};
+    m.queue = row.str(8);
+    m.record_key = row.str(9);
+    m.errors = row.str(10);
+    m.due = row.time(11);
+    m.written_at = row.time(12);
+    messages->push_back(std::move(m));
   }
-  return messages;
+  return all;
 }
 
 Result<> PostgresOutbox::published(const OutboxLease& lease, std::span<const std::int64_t> rows) {
   Column published(kInt8);
   for (const auto row : rows) published.add(row);
   CASTIEL_ASSIGN(auto session, this->session());
+  // What a crash of the server brings back is published twice, which it may be anyway.
+  session.queue("SET LOCAL synchronous_commit = off");
   bool held = false;
   // Nobody takes the lease over while the rows go.
   session.queue("SELECT 1 FROM outbox_lease WHERE part=$1 AND fence=$2 AND owner<>'' FOR SHARE",

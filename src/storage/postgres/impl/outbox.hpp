@@ -27,6 +27,8 @@ class PostgresOutbox final : public Outbox {
   Result<> give_back(std::string_view owner) override;
   Result<std::vector<OutboxMessage>> waiting(const OutboxLease& lease, std::span<const std::int64_t> skip,
                                              std::size_t limit, std::size_t bytes) override;
+  Result<std::vector<std::optional<std::vector<OutboxMessage>>>> waiting_in(
+      std::span<const Look> looks) override;
   Result<> published(const OutboxLease& lease, std::span<const std::int64_t> rows) override;
   Result<std::vector<std::string>> queues_for(std::string_view type) override;
   Result<std::vector<Last>> last_published(const TenantId& tenant, int lane) override;

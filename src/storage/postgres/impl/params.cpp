@@ -8,8 +8,10 @@ namespace {
 
 template <class Unsigned>
 void append_big_endian(std::string& out, Unsigned value) {
-  for (int shift = static_cast<int>(sizeof(Unsigned)) * 8 - 8; shift >= 0; shift -= 8)
-    out += static_cast<char>(value >> shift & 0xFF);
+  char bytes[sizeof(Unsigned)];
+  for (std::size_t i = sizeof bytes; i-- > 0; value = static_cast<Unsigned>(value >> 8))
+    bytes[i] = static_cast<char>(value & 0xFF);
+  out.append(bytes, sizeof bytes);
 }
 
 std::string big_endian(std::int64_t value) {

@@ -40,6 +40,14 @@ inline Result<bool> exists(Result<Rows> answer) {
   return !answer->empty();
 }
 
+// Which of so many are in the answer, whose first column is their number from 1 on.
+inline Result<std::vector<bool>> flags(std::size_t count, Result<Rows> answer) {
+  if (!answer) return std::unexpected(answer.error());
+  std::vector<bool> all(count);
+  for (int i = 0; i < answer->size(); ++i) all[static_cast<std::size_t>((*answer)[i].integer(0) - 1)] = true;
+  return all;
+}
+
 inline std::int64_t as_limit(std::size_t limit) {
   return static_cast<std::int64_t>(std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max()));
 }
@@ -55,12 +63,14 @@ class Queries : public Base {
                                                       std::span<const std::string> ids) const override {
     Column wanted(kText);
     for (const auto& id : ids) wanted.add(id);
-    CASTIEL_ASSIGN(const auto rows, ask("SELECT w.n, s.id, s.version, s.source_version, s.source_is_dated, "
-                                        "s.content_hash, s.deleted_at IS NOT "
-                                        "NULL FROM unnest($4::text[]) WITH ORDINALITY AS w(external_id, n) "
-                                        "JOIN shard s ON s.tenant=$1 AND "
-                                        "s.type=$2 AND s.integration=$3 AND s.external_id=w.external_id",
-                                        Params(t(), type, integration).add(wanted)));
+    // A look into the index for each of them, whatever the planner believes of a table that grew since it was
+    // last analysed: a subquery with a limit is not made part of a join.
+    CASTIEL_ASSIGN(const auto rows,
+                   ask("SELECT w.n, s.* FROM unnest($4::text[]) WITH ORDINALITY AS w(external_id, n) CROSS"
+                       " JOIN LATERAL (SELECT id, version, source_version, source_is_dated, content_hash,"
+                       " deleted_at IS NOT NULL FROM shard WHERE tenant=$1 AND type=$2 AND integration=$3"
+                       " AND external_id=w.external_id LIMIT 1) s",
+                       Params(t(), type, integration).add(wanted)));
     std::vector<std::optional<ShardHead>> result(ids.size());
     for (int i = 0; i < rows.size(); ++i) {
       const auto row = rows[i];
@@ -88,6 +98,33 @@ class Queries : public Base {
         std::string(kShardColumns) + ", source FROM shard WHERE tenant=$1 AND id=$2";
     return first<model::Shard>(ask(sql.c_str(), Params(t(), id)),
                                [](const Row& row) { return read_shard(row, true); });
+  }
+
+  Result<std::vector<std::optional<model::Shard>>> shards_of(std::span<const ShardId> ids) const override {
+    static const std::string sql =
+        "SELECT s.*, w.n FROM unnest($2::text[]) WITH ORDINALITY AS w(id, n) CROSS JOIN LATERAL (" +
+        std::string(kShardColumns) + ", source FROM shard WHERE tenant=$1 AND id=w.id LIMIT 1) s";
+    Column wanted(kText);
+    for (const auto& id : ids) wanted.add(id);
+    CASTIEL_ASSIGN(const auto rows, ask(sql.c_str(), std::move(Params(t()).add(wanted))));
+    std::vector<std::optional<model::Shard>> result(ids.size());
+    for (int i = 0; i < rows.size(); ++i)
+      result[static_cast<std::size_t>(rows[i].integer(kShardWithSourceColumns) - 1)] =
+          read_shard(rows[i], true);
+    return result;
+  }
+
+  Result<std::vector<std::optional<std::int64_t>>> versions_of(std::span<const ShardId> ids) const override {
+    Column wanted(kText);
+    for (const auto& id : ids) wanted.add(id);
+    CASTIEL_ASSIGN(const auto rows,
+                   ask("SELECT w.n, s.version FROM unnest($2::text[]) WITH ORDINALITY AS w(id, n) CROSS JOIN"
+                       " LATERAL (SELECT version FROM shard WHERE tenant=$1 AND id=w.id LIMIT 1) s",
+                       std::move(Params(t()).add(wanted))));
+    std::vector<std::optional<std::int64_t>> result(ids.size());
+    for (int i = 0; i < rows.size(); ++i)
+      result[static_cast<std::size_t>(rows[i].integer(0) - 1)] = rows[i].integer(1);
+    return result;
   }
 
   Result<std::vector<model::Shard>> shards(const ShardQuery& q) const override {
@@ -458,13 +495,16 @@ class Queries : public Base {
   }
   Result<std::vector<MissingShard>> missing_shards(std::size_t limit) const override {
     CASTIEL_TRY(names_ready());
+    CASTIEL_TRY(texts_ready());
     return find_missing_shards(session_, t(), limit);
   }
 
   Result<SearchAnswer> search(const SearchQuery& q) const override {
+    CASTIEL_TRY(texts_ready());
     return full_text_search(session_, tenant_, q);
   }
   Result<std::vector<SearchChunk>> chunks(const ShardId& shard) const override {
+    CASTIEL_TRY(texts_ready());
     return collect<SearchChunk>(
         ask("SELECT shard_id, type, ordinal, at, locator, title, text FROM search_chunk"
             " WHERE tenant=$1 AND shard_id=$2 ORDER BY ordinal",
@@ -472,6 +512,7 @@ class Queries : public Base {
         read_chunk);
   }
   Result<std::int64_t> chunk_count() const override {
+    CASTIEL_TRY(texts_ready());
     return number(ask("SELECT sum(chunks)::bigint FROM search_size WHERE tenant=$1", Params(t())));
   }
 
@@ -495,6 +536,16 @@ class Queries : public Base {
   Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const override {
     return exists(ask("SELECT 1 FROM inbox WHERE tenant=$1 AND consumer=$2 AND message_id=$3",
                       Params(t(), consumer, message_id)));
+  }
+
+  Result<std::vector<bool>> all_in_inbox(std::string_view consumer,
+                                         std::span<const std::string> message_ids) const override {
+    Column wanted(kText);
+    for (const auto& id : message_ids) wanted.add(id);
+    return flags(message_ids.size(),
+                 ask("SELECT w.n FROM unnest($3::text[]) WITH ORDINALITY AS w(id, n) WHERE EXISTS (SELECT 1"
+                     " FROM inbox WHERE tenant=$1 AND consumer=$2 AND message_id=w.id LIMIT 1)",
+                     std::move(Params(t(), consumer).add(wanted))));
   }
 
   Result<bool> any_parked(std::string_view queue) const override {
@@ -531,6 +582,7 @@ class Queries : public Base {
  protected:
   // A transaction keeps some writes back; before a question about them they have to be there.
   virtual Result<> names_ready() const { return {}; }  // aliases and relations
+  virtual Result<> texts_ready() const { return {}; }  // of the full-text index
   virtual Result<> flows_ready() const { return {}; }  // ledger, story, problems, outbox
   virtual const char* parked_keys_sql() const {
     return "SELECT key FROM parked_key WHERE tenant=$1 AND queue=$2 ORDER BY key";

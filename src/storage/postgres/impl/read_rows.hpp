@@ -9,6 +9,7 @@ namespace castiel::storage::postgres {
 inline constexpr char kShardColumns[] =
     "SELECT type, integration, external_id, id, version, source_version, source_is_dated, content_hash, "
     "correlation, created_at, updated_at, deleted_at, origin, data";
+inline constexpr int kShardWithSourceColumns = 15;
 
 inline model::Shard read_shard(const Row& row, bool with_source) {
   model::Shard shard;

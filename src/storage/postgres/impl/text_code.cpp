@@ -33,6 +33,10 @@ std::size_t plain_prefix(std::string_view text) {
         continue;
       }
     }
+    if (static_cast<signed char>(text[at]) > 0) {  // ASCII
+      ++at;
+      continue;
+    }
     const std::size_t length = plain_sequence(text.substr(at, 4));
     if (length == 0) return at;
     at += length;

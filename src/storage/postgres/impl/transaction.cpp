@@ -35,6 +35,7 @@ Result<Rows> PostgresTransaction::ask(const char* sql, const Params& params) con
 Result<> PostgresTransaction::commit() {
   if (finished_) return permanent("store_failed", "the transaction is over already");
   CASTIEL_TRY(write_names());
+  CASTIEL_TRY(write_texts());
   CASTIEL_TRY(write_flows());
   if (data_changed_ || directory_changed_) {
     CASTIEL_TRY(
@@ -53,10 +54,21 @@ Result<> PostgresTransaction::commit() {
 
 // --- shards and their history ---
 
+namespace {
+struct KeyHash {
+  std::size_t operator()(const model::ShardKey* key) const {
+    return std::hash<std::string>{}(key->external_id);
+  }
+};
+struct KeyEqual {
+  bool operator()(const auto* a, const auto* b) const { return *a == *b; }
+};
+}  // namespace
+
 Result<> PostgresTransaction::put_shards(std::span<const ShardWrite> writes) {
   // A shard written twice in one call is written one after the other.
   std::vector<const ShardWrite*> inserts, updates;
-  std::set<const model::ShardKey*, decltype([](const auto* a, const auto* b) { return *a < *b; })> keys;
+  std::unordered_set<const model::ShardKey*, KeyHash, KeyEqual> keys;
   const auto flush = [&]() -> Result<> {
     CASTIEL_TRY(insert_shards(inserts));
     CASTIEL_TRY(update_shards(updates));
@@ -78,6 +90,8 @@ Result<> PostgresTransaction::put_shards(std::span<const ShardWrite> writes) {
 }
 
 namespace {
+constexpr std::size_t kInsertedUnasked = 50;
+
 Error changed_meanwhile(std::span<const ShardWrite* const> writes, std::int64_t kept) {
   const auto& key = writes.front()->shard.key;
   return {"version_conflict",
@@ -118,36 +132,29 @@ Result<> PostgresTransaction::insert_shards(std::span<const ShardWrite* const> w
   for (auto* column : {&type, &integration, &external_id, &id, &version, &source_version, &dated, &hash,
                        &correlation, &created, &updated, &deleted, &origin, &data, &source})
     params.add(*column);
-  CASTIEL_ASSIGN(const auto rows,
-                 ask("INSERT INTO shard (tenant, type, integration, external_id, id, version, "
-                     "source_version, source_is_dated,"
-                     " content_hash, correlation, created_at, updated_at, deleted_at, origin, data, source)"
-                     " SELECT $1, w.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], "
-                     "$6::bigint[], $7::bigint[],"
-                     " $8::boolean[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], "
-                     "$13::bigint[], $14::text[],"
-                     " $15::text[], $16::bytea[]) AS w ON CONFLICT DO NOTHING",
-                     params));
-  if (rows.affected() != static_cast<std::int64_t>(writes.size()))
-    return fail(changed_meanwhile(writes, rows.affected()));
+  // A shard that is there already is an error of the statement, version_conflict.
+  CASTIEL_TRY(
+      write("INSERT INTO shard (tenant, type, integration, external_id, id, version, source_version,"
+            " source_is_dated, content_hash, correlation, created_at, updated_at, deleted_at, origin, data,"
+            " source) SELECT $1, w.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[],"
+            " $6::bigint[], $7::bigint[], $8::boolean[], $9::bigint[], $10::text[], $11::bigint[],"
+            " $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::bytea[]) AS w",
+            params));
+  // The server works on many while the step goes on.
+  if (writes.size() < kInsertedUnasked) {
+    if (auto done = session().sync(); !done) return fail(done.error());
+  }
 
-  // Relations that waited for one of them.
-  Column kinds(kText), keys(kText), sources(kText), found(kText);
   for (const auto* write : writes) {
     const auto& key = write->shard.key;
     const std::string kind = key.type + ":id";
     lock_name(kind, key.external_id, true);
-    kinds.add(kind);
-    keys.add(key.external_id);
-    sources.add(key.integration);
-    found.add(write->shard.id);
+    new_ids_.kind.add(kind);
+    new_ids_.key.add(key.external_id);
+    new_ids_.integration.add(key.integration);
+    new_ids_.id.add(write->shard.id);
     fresh_.insert(write->shard.id.str());
   }
-  keep(
-      "UPDATE relation r SET to_id=w.id, how='id' FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])"
-      " AS w(kind, key, integration, id) WHERE r.tenant=$1 AND r.kind=w.kind AND r.key=w.key AND r.how<>'id'"
-      " AND r.integration=w.integration",
-      std::move(Params(t()).add(kinds).add(keys).add(sources).add(found)));
   return {};
 }
 
@@ -250,6 +257,19 @@ Result<bool> PostgresTransaction::add_to_inbox(std::string_view consumer, std::s
   return rows.affected() == 1;
 }
 
+// Duplicates among the ids: the first is new, the others are known.
+Result<std::vector<bool>> PostgresTransaction::add_all_to_inbox(std::string_view consumer,
+                                                                std::span<const std::string> message_ids) {
+  Column wanted(kText);
+  for (const auto& id : message_ids) wanted.add(id);
+  return flags(message_ids.size(),
+               ask("WITH w AS (SELECT id, min(n) AS n FROM unnest($4::text[]) WITH ORDINALITY AS w(id, n)"
+                   " GROUP BY id), added AS (INSERT INTO inbox (tenant, consumer, message_id, at)"
+                   " SELECT $1, $2, w.id, $3 FROM w ON CONFLICT DO NOTHING RETURNING message_id)"
+                   " SELECT w.n FROM w JOIN added ON added.message_id = w.id",
+                   std::move(Params(t(), consumer, clock_->now()).add(wanted))));
+}
+
 Result<> PostgresTransaction::publish(std::string_view stage, const OutgoingMessage& m) {
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
   for (const auto& queue : routes_->queues_for(m.type))
@@ -308,6 +328,7 @@ Result<> PostgresTransaction::forget_shard(const ShardId& id) {
   if (there) return permanent("conflict", fmt::format("shard {} is there", id.str()));
   data_changed_ = true;
   directory_changed_ = true;
+  keep_fresh();
   for (const char* sql : {"DELETE FROM alias WHERE tenant=$1 AND shard_id=$2",
                           "DELETE FROM relation WHERE tenant=$1 AND from_id=$2",
                           "UPDATE relation SET to_id=NULL, how='' WHERE tenant=$1 AND to_id=$2"})

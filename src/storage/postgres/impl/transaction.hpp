@@ -2,11 +2,13 @@
 // Transaction over one session. What needs no answer is queued on the connection. Kept back until a question
 // or the commit needs them: what takes locks others may wait for (names and relations, ledger, versions), so
 // that locks are held for as short as can be and taken in one order; and what is written as one statement for
-// many rows (story, problems, outbox).
+// many rows (texts, story, problems, outbox).
 
 #include <map>
+#include <memory>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -39,6 +41,8 @@ class PostgresTransaction final : public Queries<Transaction> {
   Result<> resolve_relation(const Relation& relation) override;
   Result<> publish(std::string_view stage, const OutgoingMessage& message) override;
   Result<bool> add_to_inbox(std::string_view consumer, std::string_view message_id) override;
+  Result<std::vector<bool>> add_all_to_inbox(std::string_view consumer,
+                                             std::span<const std::string> message_ids) override;
   Result<> count(const CorrelationId& correlation, std::string_view stage, std::string_view counter,
                  std::int64_t by) override;
   Result<> add_flow_entry(const CorrelationId& correlation, const FlowEntry& entry) override;
@@ -77,6 +81,7 @@ class PostgresTransaction final : public Queries<Transaction> {
  protected:
   Result<> names_ready() const override { return const_cast<PostgresTransaction*>(this)->write_names(); }
   Result<> flows_ready() const override { return const_cast<PostgresTransaction*>(this)->write_flows(); }
+  Result<> texts_ready() const override { return const_cast<PostgresTransaction*>(this)->write_texts(); }
   // Locked, so that none of them is unmarked until this transaction has parked behind it what it must.
   const char* parked_keys_sql() const override {
     return "SELECT key FROM parked_key WHERE tenant=$1 AND queue=$2 ORDER BY key FOR SHARE";
@@ -98,11 +103,15 @@ class PostgresTransaction final : public Queries<Transaction> {
   Result<> write_names();
   Result<> write_flows();
   Result<> write_ledger();
+  Result<> write_texts();
   Result<> write_problems();
   Result<> insert_shards(std::span<const ShardWrite* const> writes);
   Result<> update_shards(std::span<const ShardWrite* const> writes);
+  void add_fresh(const Relation& relation);
+  void keep_fresh();
   void relate_by_id(std::span<const Relation* const> relations);
-  void relate_by_name(std::span<const Relation* const> relations);
+  // `fresh`: none of them can be there already.
+  void relate_by_name(std::span<const Relation* const> relations, bool fresh);
   Result<> prune_flow(Timestamp before, std::int64_t max_rows,
                       std::vector<std::pair<std::string, std::int64_t>>& removed);
   std::int64_t stripe() const { return session().number() % kStripes; }
@@ -118,13 +127,37 @@ class PostgresTransaction final : public Queries<Transaction> {
   std::unordered_set<std::string> fresh_;  // shards inserted here: no relation can be theirs yet
 
   std::map<std::int64_t, bool> locks_;  // by number; exclusive
-  std::vector<Kept> kept_;              // aliases and relations, in order of the calls
+  std::string last_kind_;
+  std::uint64_t last_place_ = 0;
+  // Kept back until something else is said of relations: what all inserted shards come to is two statements.
+  struct NewIds {
+    Column kind{kText}, key{kText}, integration{kText}, id{kText};
+  };
+  NewIds new_ids_;
+  struct FreshRelations {
+    Column from{kText}, role{kText}, ordinal{kInt8}, integration{kText}, kind{kText}, key{kText}, text{kText},
+        target{kInt8};
+    std::unordered_map<std::string, std::int64_t> targets;  // their numbers
+    Column target_type{kText}, target_integration{kText}, target_key{kText};
+  };
+  FreshRelations fresh_relations_;
+  std::vector<Kept> kept_;  // aliases and relations, in order of the calls
   std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts_;  // flow, stage, counter
   struct NoteOfFlow {
     CorrelationId correlation;
     FlowEntry entry;
   };
   std::vector<NoteOfFlow> story_;
+  static constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20;  // kept back, to be written together
+  struct Texts {
+    WordReader reader;
+    std::set<std::string> shards;
+    Column shard{kText}, type{kText}, ordinal{kInt8}, at{kInt8}, words{kInt8}, locator{kText}, title{kText},
+        text{kText}, tokens{kText};
+    std::int64_t chunks = 0, all_words = 0;
+    std::size_t bytes = 0;
+  };
+  std::unique_ptr<Texts> texts_;
   std::vector<std::pair<CorrelationId, Problem>> problems_;
   struct Outgoing {
     OutgoingMessage message;

@@ -86,44 +86,72 @@ Result<> PostgresTransaction::put_footprints(const ShardId& shard, std::span<con
 }
 
 Result<> PostgresTransaction::put_chunks(const ShardId& shard, std::span<const SearchChunk> chunks) {
-  Column type(kText), ordinal(kInt8), at(kInt8), words(kInt8), locator(kText), title(kText), text(kText),
-      tokens(kText);
-  WordReader reader;
-  std::int64_t all_words = 0;
+  if (failed_) return std::unexpected(*failed_);
+  if (texts_ == nullptr) texts_ = std::make_unique<Texts>();
+  auto& w = *texts_;
+  if (!w.shards.insert(shard.str()).second) {
+    CASTIEL_TRY(write_texts());  // what it had first is replaced, too
+    w.shards.insert(shard.str());
+  }
   for (const auto& c : chunks) {
     const std::string clean_title = without_marks(c.title), clean_text = without_marks(c.text);
-    const auto indexed = index_text(reader, tenant(), clean_title, clean_text);
-    all_words += indexed.words;
-    type.add(c.type);
-    ordinal.add(c.ordinal);
-    at.add(c.at);
-    words.add(indexed.words);
-    locator.add(c.locator);
-    title.add(clean_title);
-    text.add(clean_text);
-    tokens.add(indexed.tokens);
+    const auto indexed = index_text(w.reader, tenant(), clean_title, clean_text);
+    w.all_words += indexed.words;
+    w.chunks += 1;
+    w.bytes += clean_text.size() + indexed.tokens.size();
+    w.shard.add(shard);
+    w.type.add(c.type);
+    w.ordinal.add(c.ordinal);
+    w.at.add(c.at);
+    w.words.add(indexed.words);
+    w.locator.add(c.locator);
+    w.title.add(clean_title);
+    w.text.add(clean_text);
+    w.tokens.add(indexed.tokens);
   }
-  const auto count = static_cast<std::int64_t>(chunks.size());
-  CASTIEL_TRY(
-      write("WITH gone AS (DELETE FROM search_chunk WHERE tenant=$1 AND shard_id=$2 RETURNING words)"
-            " INSERT INTO search_size AS s (tenant, stripe, chunks, words)"
-            " SELECT $1, $3, $4 - count(*), $5 - coalesce(sum(gone.words), 0)::bigint FROM gone"
-            " ON CONFLICT (tenant, stripe) DO UPDATE SET chunks = s.chunks + excluded.chunks,"
-            " words = s.words + excluded.words",
-            Params(t(), shard, stripe(), count, all_words)));
-  CASTIEL_TRY(write("DELETE FROM search_index WHERE tenant=$1 AND shard_id=$2", Params(t(), shard)));
-  if (chunks.empty()) return {};
-  Params params(t(), shard);
-  for (auto* column : {&type, &ordinal, &at, &words, &locator, &title, &text, &tokens}) params.add(*column);
-  return write(
-      "WITH w AS (SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],"
-      " $8::text[], $9::text[], $10::text[]) AS w(type, ordinal, at, words, locator, title, text, tokens)),"
-      " stored AS (INSERT INTO search_chunk (tenant, shard_id, type, ordinal, at, words, locator, title, "
-      "text)"
-      " SELECT $1, $2, w.type, w.ordinal, w.at, w.words, w.locator, w.title, w.text FROM w)"
-      " INSERT INTO search_index (tenant, shard_id, type, ordinal, words, tokens)"
-      " SELECT $1, $2, w.type, w.ordinal, w.words, w.tokens::tsvector FROM w",
-      params);
+  return w.bytes > kMaxTextBytes ? write_texts() : Result<>();
+}
+
+// The texts of all shards at once.
+Result<> PostgresTransaction::write_texts() {
+  if (failed_) return std::unexpected(*failed_);
+  if (texts_ == nullptr || texts_->shards.empty()) return {};
+  auto& w = *texts_;
+  const auto shards = [&] {
+    Column column(kText);
+    for (const auto& shard : w.shards) column.add(shard);
+    return column;
+  };
+  auto replaced = shards();
+  CASTIEL_TRY(write(
+      "WITH gone AS (DELETE FROM search_chunk WHERE tenant=$1 AND shard_id = ANY($2::text[]) RETURNING words)"
+      " INSERT INTO search_size AS s (tenant, stripe, chunks, words)"
+      " SELECT $1, $3, $4 - count(*), $5 - coalesce(sum(gone.words), 0)::bigint FROM gone"
+      " ON CONFLICT (tenant, stripe) DO UPDATE SET chunks = s.chunks + excluded.chunks,"
+      " words = s.words + excluded.words",
+      std::move(Params(t()).add(replaced).add(stripe()).add(w.chunks).add(w.all_words))));
+  replaced = shards();
+  CASTIEL_TRY(write("DELETE FROM search_index WHERE tenant=$1 AND shard_id = ANY($2::text[])",
+                    std::move(Params(t()).add(replaced))));
+  if (w.chunks > 0) {
+    Params params(t());
+    for (auto* column :
+         {&w.shard, &w.type, &w.ordinal, &w.at, &w.words, &w.locator, &w.title, &w.text, &w.tokens})
+      params.add(*column);
+    CASTIEL_TRY(write(
+        "WITH w AS (SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],"
+        " $7::text[], $8::text[], $9::text[], $10::text[]) AS w(shard_id, type, ordinal, at, words, locator,"
+        " title, text, tokens)),"
+        " stored AS (INSERT INTO search_chunk (tenant, shard_id, type, ordinal, at, words, locator, title,"
+        " text) SELECT $1, w.shard_id, w.type, w.ordinal, w.at, w.words, w.locator, w.title, w.text FROM w)"
+        " INSERT INTO search_index (tenant, shard_id, type, ordinal, words, tokens)"
+        " SELECT $1, w.shard_id, w.type, w.ordinal, w.words, w.tokens::tsvector FROM w",
+        params));
+  }
+  w.shards.clear();
+  w.chunks = w.all_words = 0;
+  w.bytes = 0;
+  return {};
 }
 
 }  // namespace castiel::storage::postgres
