@@ -150,6 +150,7 @@ bool Fibers::run_one(std::optional<Death>& death) {
 
 void Fibers::kill(int process) {
   frozen_.erase(process);
+  pokes_.erase(process);
   // Each unwinds at the call in which it stands; none does anything more.
   for (std::size_t i = 0; i < fibers_.size();) {
     auto& fiber = *fibers_[i];

@@ -38,6 +38,7 @@ class Fibers {
   void kill(int process);
   // Nothing of the process goes on until then (monotonic).
   void freeze(int process, Duration until) { frozen_[process] = until; }
+  void thaw() { frozen_.clear(); }
   bool frozen(int process) const;
   bool has(int process) const;
 
@@ -57,6 +58,13 @@ class Fibers {
   void sleep(Duration d) { wait(clock_->monotonic() + d); }
   // Something happened that those who wait in a process may be interested in. 0: in any.
   void stir(int process);
+  // Somebody may have written to a descriptor of the machine on which others in the process wait: asking for
+  // that costs a system call, so they ask only then.
+  void poke(int process) {
+    ++pokes_[process];
+    stir(process);
+  }
+  std::int64_t pokes(int process) { return pokes_[process]; }
 
   // While quiet nobody else gets a turn: somebody holds a lock of the machine.
   void be_quiet(bool quiet) { quiet_ += quiet ? 1 : -1; }
@@ -93,6 +101,7 @@ class Fibers {
   SeededRandom* random_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::map<int, Duration> frozen_;
+  std::map<int, std::int64_t> pokes_;
   Fiber* current_ = nullptr;
   boost::context::fiber scheduler_;
   std::int64_t switches_ = 0;

@@ -61,7 +61,8 @@ struct Totals {
 void run_seed(std::uint64_t seed, const Arguments& arguments, const char* program, Totals& totals) {
   const auto footing = arguments.footing_of(seed);
   const bool fleet = footing == Footing::scaled_out;
-  const WorldOptions options{seed, !arguments.calm, arguments.verbose, Mutant::none, footing, fleet};
+  const WorldOptions options{seed,         !arguments.calm, arguments.verbose,
+                             Mutant::none, footing,         fleet || seed % 2 == 0};
   // A world of several processes costs more than one of a single one: not each has a calm one beside it.
   const bool compared = !arguments.calm && (!fleet || seed % 4 == 0);
   auto outcome = compared ? run_and_compare(options) : run_world(options);
