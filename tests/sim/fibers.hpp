@@ -79,11 +79,20 @@ class Fibers {
     void* caught = nullptr;
     unsigned int uncaught = 0;
   };
+  // What sanitizers want to know of a stack; nothing without them.
+  struct Stack {
+    const void* bottom = nullptr;
+    std::size_t bytes = 0;
+    void* fake = nullptr;    // AddressSanitizer's
+    void* thread = nullptr;  // ThreadSanitizer's
+  };
   struct Fiber {
+    ~Fiber();
     int process;
     std::string name;
     Body body;
     boost::context::fiber context;
+    Stack stack;
     Globals globals;
     unsigned weight = 1;
     bool waiting = false, killed = false, done = false;
@@ -93,6 +102,9 @@ class Fibers {
     std::exception_ptr escaped;
   };
 
+  static void depart(Stack* from, const Stack& to);
+  static void arrive(const Stack* here, Stack* before);
+  void run(Fiber& fiber);
   void resume(Fiber& fiber);
   void leave();
   void wake_due();
@@ -104,6 +116,7 @@ class Fibers {
   std::map<int, std::int64_t> pokes_;
   Fiber* current_ = nullptr;
   boost::context::fiber scheduler_;
+  Stack scheduler_stack_;
   std::int64_t switches_ = 0;
   int quiet_ = 0;
   Duration looked_{-1};  // when those who wait were last asked
