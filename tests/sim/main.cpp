@@ -17,6 +17,8 @@ using namespace castiel::sim;
 
 namespace {
 
+constexpr std::int64_t kRare = 5;  // hits of a probe that a run of fewer seeds might miss
+
 struct Arguments {
   std::uint64_t seeds = 300, from = 1, jobs = 2;
   bool verbose = false;
@@ -144,8 +146,12 @@ int main(int argc, char** argv) {
     for (const auto& name : Probes::declared(footing)) {
       const auto it = all.hits().find(name);
       const auto n = it == all.hits().end() ? 0 : it->second;
-      if (n == 0 || arguments.verbose)
-        fmt::print("{} probe ({}): {} {}\n", n == 0 ? "MISSED" : "hit", name_of(footing), name, n);
+      if (n < kRare || arguments.verbose)
+        fmt::print("{} probe ({}): {} {}\n",
+                   n == 0      ? "MISSED"
+                   : n < kRare ? "rare"
+                               : "hit",
+                   name_of(footing), name, n);
       missing = missing || n == 0;
     }
   }
