@@ -42,7 +42,7 @@ struct OutboxMessage {
   std::string queue;       // straight to this queue (a retried record); empty: routed by its type
   std::string record_key;  // of a retried record, else empty
   std::string errors;      // JSON array text of earlier failures, empty for none
-  Timestamp due;           // not before
+  Timestamp due;           // not before; 0: at once
   Timestamp written_at;
 };
 

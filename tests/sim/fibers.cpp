@@ -9,6 +9,12 @@
 
 #include "faults.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#elif defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace castiel::sim {
 
 namespace {
@@ -30,31 +36,71 @@ void Fibers::spawn(int process, std::string name, Body body) {
   // Some are far slower than others, so that whole steps of some go by while others make one call.
   fiber->weight = random_->below(4) == 0 ? 1 + static_cast<unsigned>(random_->below(4)) : kUsual;
   auto* raw = fiber.get();
+  boost::context::protected_fixedsize_stack stacks(kStackBytes);
+  auto stack = stacks.allocate();
+  fiber->stack.bottom = static_cast<const char*>(stack.sp) - stack.size;
+  fiber->stack.bytes = stack.size;
+#if defined(__SANITIZE_THREAD__)
+  fiber->stack.thread = __tsan_create_fiber(0);
+#endif
   fiber->context =
-      boost::context::fiber(std::allocator_arg, boost::context::protected_fixedsize_stack(kStackBytes),
-                            [this, raw](boost::context::fiber&& scheduler) {
+      boost::context::fiber(std::allocator_arg, boost::context::preallocated(stack.sp, stack.size, stack),
+                            stacks, [this, raw](boost::context::fiber&& scheduler) {
                               scheduler_ = std::move(scheduler);
-                              try {
-                                if (!raw->killed) raw->body();
-                              } catch (const Killed&) {
-                              } catch (const Crash& crash) {
-                                raw->died = crash.where;
-                              } catch (const Stuck&) {
-                                raw->escaped = std::current_exception();
-                              }
-                              raw->done = true;
+                              arrive(nullptr, &scheduler_stack_);
+                              run(*raw);
+                              depart(nullptr, scheduler_stack_);
                               return std::move(scheduler_);
                             });
   fibers_.push_back(std::move(fiber));
 }
 
+void Fibers::run(Fiber& fiber) {
+  try {
+    if (!fiber.killed) fiber.body();
+  } catch (const Killed&) {
+  } catch (const Crash& crash) {
+    fiber.died = crash.where;
+  } catch (const Stuck&) {
+    fiber.escaped = std::current_exception();
+  }
+  fiber.done = true;
+}
+
+Fibers::Fiber::~Fiber() {
+#if defined(__SANITIZE_THREAD__)
+  if (stack.thread != nullptr) __tsan_destroy_fiber(stack.thread);
+#endif
+}
+
+// Around each switch: `from` is where it comes back, nothing if never.
+void Fibers::depart([[maybe_unused]] Stack* from, [[maybe_unused]] const Stack& to) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_start_switch_fiber(from == nullptr ? nullptr : &from->fake, to.bottom, to.bytes);
+#elif defined(__SANITIZE_THREAD__)
+  __tsan_switch_to_fiber(to.thread, 0);
+#endif
+}
+void Fibers::arrive([[maybe_unused]] const Stack* here, [[maybe_unused]] Stack* before) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_finish_switch_fiber(here == nullptr ? nullptr : here->fake,
+                                  before == nullptr ? nullptr : &before->bottom,
+                                  before == nullptr ? nullptr : &before->bytes);
+#endif
+}
+
 void Fibers::resume(Fiber& fiber) {
+#if defined(__SANITIZE_THREAD__)
+  scheduler_stack_.thread = __tsan_get_current_fiber();
+#endif
   auto* globals = reinterpret_cast<char*>(abi::__cxa_get_globals());
   Globals mine;
   std::memcpy(&mine, globals, sizeof mine);
   std::memcpy(globals, &fiber.globals, sizeof mine);
   auto* before = std::exchange(current_, &fiber);
+  depart(&scheduler_stack_, fiber.stack);
   fiber.context = std::move(fiber.context).resume();
+  arrive(&scheduler_stack_, nullptr);
   current_ = before;
   std::memcpy(&fiber.globals, globals, sizeof mine);
   std::memcpy(globals, &mine, sizeof mine);
@@ -62,7 +108,9 @@ void Fibers::resume(Fiber& fiber) {
 
 void Fibers::leave() {
   auto* self = current_;
+  depart(&self->stack, scheduler_stack_);
   scheduler_ = std::move(scheduler_).resume();
+  arrive(&self->stack, &scheduler_stack_);
   if (self->killed && std::uncaught_exceptions() == 0) throw Killed{};
 }
 
@@ -150,6 +198,7 @@ bool Fibers::run_one(std::optional<Death>& death) {
 
 void Fibers::kill(int process) {
   frozen_.erase(process);
+  pokes_.erase(process);
   // Each unwinds at the call in which it stands; none does anything more.
   for (std::size_t i = 0; i < fibers_.size();) {
     auto& fiber = *fibers_[i];

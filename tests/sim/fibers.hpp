@@ -38,6 +38,7 @@ class Fibers {
   void kill(int process);
   // Nothing of the process goes on until then (monotonic).
   void freeze(int process, Duration until) { frozen_[process] = until; }
+  void thaw() { frozen_.clear(); }
   bool frozen(int process) const;
   bool has(int process) const;
 
@@ -57,6 +58,13 @@ class Fibers {
   void sleep(Duration d) { wait(clock_->monotonic() + d); }
   // Something happened that those who wait in a process may be interested in. 0: in any.
   void stir(int process);
+  // Somebody may have written to a descriptor of the machine on which others in the process wait: asking for
+  // that costs a system call, so they ask only then.
+  void poke(int process) {
+    ++pokes_[process];
+    stir(process);
+  }
+  std::int64_t pokes(int process) { return pokes_[process]; }
 
   // While quiet nobody else gets a turn: somebody holds a lock of the machine.
   void be_quiet(bool quiet) { quiet_ += quiet ? 1 : -1; }
@@ -71,11 +79,20 @@ class Fibers {
     void* caught = nullptr;
     unsigned int uncaught = 0;
   };
+  // What sanitizers want to know of a stack; nothing without them.
+  struct Stack {
+    const void* bottom = nullptr;
+    std::size_t bytes = 0;
+    void* fake = nullptr;    // AddressSanitizer's
+    void* thread = nullptr;  // ThreadSanitizer's
+  };
   struct Fiber {
+    ~Fiber();
     int process;
     std::string name;
     Body body;
     boost::context::fiber context;
+    Stack stack;
     Globals globals;
     unsigned weight = 1;
     bool waiting = false, killed = false, done = false;
@@ -85,6 +102,9 @@ class Fibers {
     std::exception_ptr escaped;
   };
 
+  static void depart(Stack* from, const Stack& to);
+  static void arrive(const Stack* here, Stack* before);
+  void run(Fiber& fiber);
   void resume(Fiber& fiber);
   void leave();
   void wake_due();
@@ -93,8 +113,10 @@ class Fibers {
   SeededRandom* random_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::map<int, Duration> frozen_;
+  std::map<int, std::int64_t> pokes_;
   Fiber* current_ = nullptr;
   boost::context::fiber scheduler_;
+  Stack scheduler_stack_;
   std::int64_t switches_ = 0;
   int quiet_ = 0;
   Duration looked_{-1};  // when those who wait were last asked

@@ -104,6 +104,7 @@ class FleetWorld {
     while (fleet_.failures.empty()) {
       if (w_.faults.active() && fibers_.switches() >= faulty_switches_) {
         w_.faults.stop();
+        fibers_.thaw();
         clean_from_ = w_.clock.monotonic();
         w_.trace.note("faults stop");
       }

@@ -31,9 +31,11 @@ void Fleet::unexpected(const std::string& who, const Error& error) {
                                                "store_rolled_back", "blob_failed",          "store_conflict",
                                                "version_conflict",  "extractor_unavailable"};
   // Of what broke while faults were, the last is found out later.
-  static const std::set<std::string> kOfTheBroker{"broker_unreachable", "broker_refused_request",
-                                                  "broker_blocked", "broker_silent", "lease_lost"};
-  if (kOfTheBroker.contains(error.code) || (w->faults.active() && kInjected.contains(error.code))) return;
+  static const std::set<std::string> kLingering{"broker_unreachable", "broker_refused_request",
+                                                "broker_blocked", "broker_silent", "lease_lost",
+                                                // whoever had it may have been stopped in the middle
+                                                "store_busy"};
+  if (kLingering.contains(error.code) || (w->faults.active() && kInjected.contains(error.code))) return;
   failures.push_back(fmt::format("{} failed: {} ({})", who, error.describe(), error.code));
 }
 
@@ -187,7 +189,10 @@ Result<> Node::start() {
   relaying.look_again = kRelayWait;
   relay_ =
       std::make_unique<messaging::Relay>(*outbox_, *carrier_, w_.clock, w_.log, nullptr, std::move(relaying));
-  store_->outbox().on_written([this] { relay_->wake(); });
+  store_->outbox().on_written([this] {
+    relay_->wake();
+    fibers_.poke(process_);
+  });
   fibers_.spawn(process_, "relay", [this] { relay_on(); });
   for (auto& consumer : stages_->consumers()) {
     const bool many = consumer->queue() == model::queue::kDataRaw || consumer->queue() == kEventsQueue;
@@ -236,12 +241,13 @@ void Node::consume(messaging::Consumer& consumer) {
     alone_.erase(fibers_.self());
     if (!stepped) {
       fleet_->unexpected(consumer.queue(), stepped.error());
+      fibers_.poke(process_);
       fibers_.sleep(kPause);
       continue;
     }
     if (*stepped) {
       w_.trace.note(fmt::format("p{} {} step", process_, consumer.queue()));
-      fibers_.stir(process_);
+      fibers_.poke(process_);
       continue;
     }
     const auto* state = queues_.at(consumer.queue());

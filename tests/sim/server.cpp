@@ -144,9 +144,11 @@ class SimConnection final : public messaging::rabbitmq::Connection {
       if (woken(wake) || server_->now() >= until) return std::nullopt;
       Duration look = std::min(until, s.client_notices);
       if (clogged) look = std::min(look, s.clogged_until);
-      server_->fibers_->wait(look, [this, wake] {
-        return !session_->client_up || session_->client_notices <= server_->now() ||
-               (!session_->down.empty() && session_->clogged_until <= server_->now()) || readable(wake);
+      server_->fibers_->wait(look, [this, wake, seen = server_->fibers_->pokes(s.process)]() mutable {
+        if (!session_->client_up || session_->client_notices <= server_->now()) return true;
+        if (!session_->down.empty() && session_->clogged_until <= server_->now()) return true;
+        const auto pokes = server_->fibers_->pokes(session_->process);
+        return std::exchange(seen, pokes) != pokes && readable(wake);
       });
     }
   }

@@ -384,6 +384,18 @@ TEST_P(BrokerContract, C9_a_process_that_dies_with_a_message_has_tried_it) {
   }
 }
 
+// As one that waits for an import is put off again and again while processes come and go: that it lay in the
+// memory of the first may count as a try, and nothing after that.
+TEST_P(BrokerContract, C9_a_process_that_ends_after_it_put_a_message_off_has_not_tried_it) {
+  publish(message("m1"));
+  for (int process = 0; process < 4; ++process) {
+    const auto d = receive_one();
+    EXPECT_LE(d.deliveries, 2);
+    ASSERT_TRUE(broker().release({&d, 1}, 0ms));
+    world->restart();
+  }
+}
+
 TEST_P(BrokerContract, C9_deaths_and_failures_count_together) {
   publish(message("m1"));
   auto d = receive_one();

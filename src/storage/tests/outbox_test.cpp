@@ -67,10 +67,21 @@ const Listed kStores[] = {
      }},
 };
 
+// The machine's clock, or that of one which goes ahead of it.
+class SteppedClock final : public Clock {
+ public:
+  Timestamp now() const override { return machine_.now() + ahead; }
+  Duration monotonic() const override { return machine_.monotonic(); }
+  Duration ahead{0};
+
+ private:
+  SystemClock machine_;
+};
+
 class OutboxContract : public testing::TestWithParam<Listed> {
  protected:
   // Leases run by the store's clock; this one is the machine's for stores in another process.
-  SystemClock clock;
+  SteppedClock clock;
   std::unique_ptr<OpenedStore> opened = GetParam().open(clock);
   TenantId acme{"acme"}, other{"other"};
   CorrelationId flow{"import-1"};
@@ -231,6 +242,15 @@ TEST_P(OutboxContract, a_relay_that_was_paused_past_its_lease_removes_nothing) {
   ASSERT_EQ(theirs.size(), 1u);
   EXPECT_EQ(outbox().published(paused, {{theirs[0].row}}).error().code, "lease_lost");
   EXPECT_EQ(outbox().waiting(of(taken, partition), {}, 10, 1 << 20).value().size(), 1u);
+}
+
+// FLOW-9: the clocks of processes differ, and are stepped.
+TEST_P(OutboxContract, a_lane_keeps_its_order_whatever_the_clocks_of_its_writers_say) {
+  clock.ahead = 5s;
+  publish(message("first"));
+  clock.ahead = 0s;
+  publish(message("second"));
+  EXPECT_EQ(ids(everything(all())), (std::vector<std::string>{"first", "second"}));
 }
 
 TEST_P(OutboxContract, tells_how_much_waits_and_since_when) {
