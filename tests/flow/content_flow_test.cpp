@@ -224,6 +224,32 @@ TEST_F(ContentFlow, a_bounce_belongs_to_the_thread_of_the_mail_it_gives_back) {
   EXPECT_TRUE(found);
 }
 
+TEST_F(ContentFlow, small_mailboxes_go_on_together_and_each_mail_of_them_once) {
+  const auto mail = [](int i) {
+    return fmt::format(
+        "From a@x.example Mon Sep 07 09:00:00 2026\nMessage-ID: <s{0}@x.example>\nFrom: a@x.example\nTo: "
+        "b@y.example\nSubject: Mail {0}\nDate: 7 Sep 2026 09:00:00 +0000\n\nWords {0}.\n\n",
+        i);
+  };
+  for (int i = 0; i < 30; ++i) files.put(fmt::format("in/{:02}", i), mail(i));
+  files.put("in/30", mail(30) + mail(31));
+  files.put("in/31 copy", mail(30) + mail(31));
+  const auto summary = import({"in"});
+  expect_adds_up(summary);
+  EXPECT_EQ(created(summary, "email"), 32) << json::serialize(summary);
+  EXPECT_EQ(int_or(summary.at("files").get_object(), "read", 0), 31);
+  EXPECT_EQ(int_or(summary.at("files").get_object(), "skipped", 0), 1);
+  int pages = 0;
+  for (const auto& flow : reader()->flows_since(Timestamp{0}, 10).value()) {
+    for (const auto& entry : reader()->flow(flow, 1'000).value())
+      pages += entry.kind == "event" && entry.type == model::event::kEmailReceived;
+  }
+  EXPECT_EQ(pages, 1);
+  const auto again = import({"in"});
+  EXPECT_EQ(int_or(again.at("files").get_object(), "read", -1), 0);
+  EXPECT_EQ(int_or(again.at("files").get_object(), "skipped", -1), 32);
+}
+
 TEST_F(ContentFlow, one_bad_file_is_a_problem_and_the_rest_goes_on) {
   put_mixed_folder();
   files.put("in/calendar/broken.ics", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n\0\0\0");

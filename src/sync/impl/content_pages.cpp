@@ -13,13 +13,26 @@ using connectors::ContentPage;
 using connectors::ContentReader;
 using connectors::ContentRecord;
 
-constexpr std::size_t kFilesAtOnce = 50;         // single-record files published with one commit
-constexpr std::uint64_t kBytesAtOnce = 4 << 20;  // of such files
-constexpr std::size_t kDocumentsPerPage = 20;    // a page of documents may take long to extract
+constexpr std::size_t kFilesAtOnce = 50;                 // single-record files published with one commit
+constexpr std::uint64_t kBytesAtOnce = 4 << 20;          // of such files
+constexpr std::uint64_t kSmallMailboxBytes = 256 << 10;  // read like one: many programs keep a mail so
+constexpr std::size_t kDocumentsPerPage = 20;            // a page of documents may take long to extract
 
 // How an import remembers that it has told of a file.
 std::string told_key(const std::string& path) {
   return "file:" + sha256_hex(path).substr(0, 24);
+}
+
+// All of a file that is read in one piece.
+Result<ContentPage> whole_of(ContentReader& reader, std::size_t max_records, std::size_t max_bytes) {
+  ContentPage whole;
+  for (;;) {
+    CASTIEL_ASSIGN(auto page, reader.next_page(max_records, max_bytes));
+    if (!page) return whole;
+    std::ranges::move(page->records, std::back_inserter(whole.records));
+    std::ranges::move(page->problems, std::back_inserter(whole.problems));
+    if (reader.is_single()) return whole;
+  }
 }
 
 // Another way of reading is another import, see storage::ImportedFile.
@@ -102,9 +115,16 @@ Result<bool> ImportJob::State::publish_single_files() {
        ++i) {
     CASTIEL_ASSIGN(auto sniffed, kind_of(files[i]));
     if (!connectors::is_content(sniffed)) break;
+    const bool small = sniffed.kind == content::FileKind::mailbox && files[i].size <= kSmallMailboxBytes;
     auto opened = ContentReader::open(content_parts(), files[i], std::move(sniffed));
     if (!opened && opened.error().cls != ErrorClass::permanent) return std::unexpected(opened.error());
-    if (opened && !opened->is_single()) break;
+    if (opened && !opened->is_single()) {
+      if (!small) break;
+      // One that was begun page by page ends so.
+      CASTIEL_ASSIGN(const auto before,
+                     snapshot->imported_file(opened->sha256(), how_read(opened->sniffed())));
+      if (before && !before->complete) break;
+    }
     auto& read = taken.emplace_back(Read{&files[i], {}, -1, "", "", 0, {}});
     bytes += files[i].size;
     if (!opened) {
@@ -114,22 +134,22 @@ Result<bool> ImportJob::State::publish_single_files() {
     read.sha256 = opened->sha256();
     read.how = how_read(opened->sniffed());
     CASTIEL_ASSIGN(const auto before, snapshot->imported_file(read.sha256, read.how));
-    const bool same_file_twice = std::ranges::any_of(
-        taken, [&](const Read& r) { return &r != &read && r.sha256 == read.sha256 && r.how == read.how; });
+    const auto twin = std::ranges::find_if(
+        taken, [&](const Read& r) { return r.sha256 == read.sha256 && r.how == read.how; });
     if ((before && before->complete && (before->correlation == run.correlation || !options.again)) ||
-        same_file_twice) {
-      read.known_records = before ? before->records : 1;
+        &*twin != &read) {
+      read.known_records = before ? before->records : twin->records;
       continue;
     }
-    auto page = opened->next_page(1, options.page_bytes);
+    auto page = whole_of(*opened, options.page_records, options.page_bytes);
     if (!page && page.error().cls != ErrorClass::permanent) return std::unexpected(page.error());
     if (!page) {
       read.error = page.error();
       continue;
     }
-    read.records = static_cast<std::int64_t>((*page)->records.size());
-    read.problems = std::move((*page)->problems);
-    for (auto& record : (*page)->records) {
+    read.records = static_cast<std::int64_t>(page->records.size());
+    read.problems = std::move(page->problems);
+    for (auto& record : page->records) {
       record.record["file"] = files[i].path;
       records.push_back(std::move(record));
     }
@@ -142,7 +162,10 @@ Result<bool> ImportJob::State::publish_single_files() {
       continue;
     }
     CASTIEL_TRY(tell(*tx, read.file->path));
-    for (const auto& p : read.problems) CASTIEL_TRY(problem(*tx, p));
+    for (const auto& p : read.problems) {
+      CASTIEL_TRY(problem(*tx, p));
+      if (p.record_lost) CASTIEL_TRY(bury_lost(*tx, p));
+    }
     CASTIEL_TRY(count(*tx, "filesRead", 1));
     CASTIEL_TRY(count(*tx, "bytes", static_cast<std::int64_t>(read.file->size)));
     CASTIEL_TRY(
