@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "sync/lease_keeper.hpp"
@@ -18,6 +19,7 @@ constexpr auto kPauseAfterError =
     std::chrono::seconds(2);  // transient errors are tried again for as long as the server runs
 constexpr Duration kRefusedPause = std::chrono::minutes(1);  // before a run that could not be taken up
 constexpr std::size_t kLookedAt = 100;                       // unfinished runs, oldest first
+constexpr std::size_t kMostActive = ImportService::kMaxRunning + ImportService::kMaxWaiting;
 }  // namespace
 
 struct ImportService::Impl {
@@ -28,20 +30,27 @@ struct ImportService::Impl {
   LeaseKeeper keeper;
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::unique_ptr<ImportJob>> ready;  // for a thread
+  std::deque<std::unique_ptr<ImportJob>> ready;  // to be read
+  // All is read. They hold no reading thread: what the stages do with one import may wait until another of
+  // the tenant is read, where a part of that was published before its process died.
+  std::deque<std::unique_ptr<ImportJob>> finishing;
+  int reading = 0;
   struct Active {
     CorrelationId correlation;
     TenantId tenant;
     bool dropped = false;
   };
-  std::vector<Active> active;                 // ready or running here
+  std::vector<Active> active;                 // all of these
   std::map<CorrelationId, Duration> put_off;  // runs that could not be taken up here, until then (monotonic)
   bool look_now = true;
   bool stopping = false;
   std::string last_trouble;  // of looking around
   std::vector<std::jthread> threads;
 
-  bool has_room() const { return active.size() < static_cast<std::size_t>(kMaxRunning); }
+  bool has_room() const {
+    return ready.size() + static_cast<std::size_t>(reading) < static_cast<std::size_t>(kMaxRunning) &&
+           active.size() < kMostActive;
+  }
   bool is_active(const CorrelationId& id) const {
     return std::ranges::find(active, id, &Active::correlation) != active.end();
   }
@@ -55,41 +64,75 @@ struct ImportService::Impl {
     });
   }
 
-  void work() {
+  // Of a reading thread.
+  void read() {
+    std::unique_lock lock(mutex);
     for (;;) {
-      std::unique_ptr<ImportJob> job;
-      {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [this] { return stopping || !ready.empty(); });
-        if (ready.empty()) return;
-        job = std::move(ready.front());
-        ready.pop_front();
+      changed.wait(lock, [this] { return stopping || !ready.empty(); });
+      if (stopping) return;
+      auto job = std::move(ready.front());
+      ready.pop_front();
+      ++reading;
+      lock.unlock();
+      const bool all_read = read_all(*job);
+      lock.lock();
+      --reading;
+      look_now = true;  // there is room
+      if (all_read) {
+        finishing.push_back(std::move(job));
+        changed.notify_all();
+      } else {
+        leave(lock, *job);
       }
-      run(*job);
-      keeper.forget(job->correlation());
-      // What is not finished is anybody's at once.
-      if (auto given = job->give_back(); !given)
-        log.warn("import_lease_kept", {{"correlationId", job->correlation()}, {"code", given.error().code}});
-      std::lock_guard lock(mutex);
-      std::erase_if(active, [&](const Active& a) { return a.correlation == job->correlation(); });
-      look_now = true;
-      changed.notify_all();
     }
   }
 
-  void run(ImportJob& job) {
-    bool all_read = false;
-    while (pause(job, Duration(0))) {
-      if (all_read) {
-        const auto done = job.finish_if_idle();
-        if (done && *done) {
-          log.info("import_done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
-          return;
+  // Looks in turn whether the stages are done with what was read.
+  void finish() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [this] { return stopping || !finishing.empty(); });
+      if (stopping) return;
+      auto jobs = std::exchange(finishing, {});
+      lock.unlock();
+      std::vector<std::unique_ptr<ImportJob>> over;
+      Duration wait = kIdlePoll;
+      for (auto& job : jobs) {
+        if (pause(*job, Duration(0))) {
+          const auto done = job->finish_if_idle();
+          if (!done) wait = kPauseAfterError;
+          if (!done || (!*done && job->held())) continue;
+          if (*done)
+            log.info("import_done", {{"tenant", job->tenant()}, {"correlationId", job->correlation()}});
+          else
+            lost(*job);
         }
-        if (done && !job.held()) return lost(job);
-        if (!pause(job, done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
-        continue;
+        over.push_back(std::move(job));
       }
+      lock.lock();
+      for (auto& job : jobs) {
+        if (job != nullptr) finishing.push_back(std::move(job));
+      }
+      for (const auto& job : over) leave(lock, *job);
+      changed.wait_for(lock, wait, [this] { return stopping; });
+    }
+  }
+
+  // With the lock, which is given up meanwhile. What is not finished is anybody's at once.
+  void leave(std::unique_lock<std::mutex>& lock, ImportJob& job) {
+    lock.unlock();
+    keeper.forget(job.correlation());
+    if (auto given = job.give_back(); !given)
+      log.warn("import_lease_kept", {{"correlationId", job.correlation()}, {"code", given.error().code}});
+    lock.lock();
+    std::erase_if(active, [&](const Active& a) { return a.correlation == job.correlation(); });
+    look_now = true;
+    changed.notify_all();
+  }
+
+  // False when it has to end before.
+  bool read_all(ImportJob& job) {
+    while (pause(job, Duration(0))) {
       const auto progress = job.step();
       if (!progress) {
         log.warn("import_step_failed", {{"tenant", job.tenant()},
@@ -98,17 +141,19 @@ struct ImportService::Impl {
                                         {"message", progress.error().describe()}});
         if (progress.error().cls == ErrorClass::permanent) {
           (void)job.fail(progress.error());
-          return;
+          return false;
         }
-        if (!pause(job, kPauseAfterError)) return;
+        if (!pause(job, kPauseAfterError)) return false;
       } else if (*progress == ImportJob::Progress::elsewhere) {
-        return lost(job);
+        lost(job);
+        return false;
       } else if (*progress == ImportJob::Progress::waiting) {
-        if (!pause(job, kIdlePoll)) return;
+        if (!pause(job, kIdlePoll)) return false;
       } else if (*progress == ImportJob::Progress::all_read) {
-        all_read = true;
+        return true;
       }
     }
+    return false;
   }
 
   void lost(const ImportJob& job) {
@@ -187,7 +232,8 @@ struct ImportService::Impl {
 
 ImportService::ImportService(ImportParts parts, telemetry::Log log)
     : impl_(std::make_unique<Impl>(std::move(parts), std::move(log))) {
-  for (int i = 0; i < kMaxRunning; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->work(); });
+  for (int i = 0; i < kMaxRunning; ++i) impl_->threads.emplace_back([impl = impl_.get()] { impl->read(); });
+  impl_->threads.emplace_back([impl = impl_.get()] { impl->finish(); });
   impl_->threads.emplace_back([impl = impl_.get()] { impl->look_around(); });
 }
 
@@ -234,6 +280,10 @@ void ImportService::stop() {
     impl_->changed.notify_all();
   }
   impl_->threads.clear();
+  std::unique_lock lock(impl_->mutex);
+  for (auto* jobs : {&impl_->ready, &impl_->finishing}) {
+    for (const auto& job : std::exchange(*jobs, {})) impl_->leave(lock, *job);
+  }
 }
 
 }  // namespace castiel::sync

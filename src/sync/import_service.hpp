@@ -1,7 +1,7 @@
 #pragma once
-// Runs imports in the background of a server: a bounded number at a time, each on a thread of its own. Of
-// several processes with such a service each run is read by one: whoever has room takes up runs that nobody
-// has, be it that they wait or that their process died. Any thread may call.
+// Runs imports in the background of a server: a bounded number is read at a time, each on a thread of its
+// own. Of several processes with such a service each run is read by one: whoever has room takes up runs that
+// nobody has, be it that they wait or that their process died. Any thread may call.
 
 #include <memory>
 
