@@ -62,6 +62,9 @@ const CorrelationId& ImportJob::correlation() const {
 const TenantId& ImportJob::tenant() const {
   return state_->tenant;
 }
+bool ImportJob::taken_up() const {
+  return state_->taken_up;
+}
 
 Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId tenant,
                                                     ImportOptions options) {
@@ -75,7 +78,8 @@ Result<std::unique_ptr<ImportJob>> ImportJob::start(ImportParts parts, TenantId 
                    connectors::parse_source_map(s.options.source_map, s.options.source_map_name));
   }
   const std::string key = paths_key(s.options);
-  bool resumed = false, all_told = false;
+  bool all_told = false;
+  bool& resumed = s.taken_up;
   {
     CASTIEL_ASSIGN(const auto reader, parts.store->read(s.tenant));
     CASTIEL_ASSIGN(const auto runs, reader->import_runs(kLatestRuns));

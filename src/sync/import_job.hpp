@@ -51,6 +51,8 @@ class ImportJob {
 
   const CorrelationId& correlation() const;
   const TenantId& tenant() const;
+  // An earlier job of the run may have published a part of it.
+  bool taken_up() const;
 
   enum class Progress { more, waiting, all_read };
   // Publishes the next pages; `waiting` when the stages are so far behind that reading on would only fill the

@@ -13,6 +13,7 @@ namespace {
 constexpr auto kIdlePoll = std::chrono::milliseconds(50);  // between looks whether the flow is idle
 constexpr auto kPauseAfterError =
     std::chrono::seconds(2);               // transient errors are tried again for as long as the server runs
+constexpr int kLooksBetween = 40;          // at unfinished imports, between two tries of a postponed one
 constexpr std::size_t kLatestRuns = 1000;  // among which unfinished ones are taken up: a long one is old
 }  // namespace
 
@@ -21,7 +22,13 @@ struct ImportService::Impl {
   telemetry::Log log;
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::unique_ptr<ImportJob>> waiting;
+  // In the order in which they are looked after. What stages after the reading do for one import may wait
+  // until another of the tenant is read, if a part of it was published: so no thread waits for the stages
+  // while there is one to go on with, and only new ones wait for those that are under way.
+  std::deque<std::unique_ptr<ImportJob>> interrupted;  // a part was published by an earlier process
+  std::deque<std::unique_ptr<ImportJob>> waiting;      // nothing was published
+  std::deque<std::unique_ptr<ImportJob>> finishing;    // all is read
+  int reading = 0, looks = 0;
   struct Active {
     CorrelationId correlation;
     TenantId tenant;
@@ -48,49 +55,84 @@ struct ImportService::Impl {
     });
   }
 
+  bool may_begin() const {
+    return !waiting.empty() && reading + static_cast<int>(finishing.size()) < kMaxRunning;
+  }
+
+  static std::unique_ptr<ImportJob> front_of(std::deque<std::unique_ptr<ImportJob>>& jobs) {
+    auto job = std::move(jobs.front());
+    jobs.pop_front();
+    return job;
+  }
+
   void work() {
-    for (;;) {
-      std::unique_ptr<ImportJob> job;
-      {
-        std::unique_lock lock(mutex);
-        const auto due = [this] { return stopping || !waiting.empty(); };
-        const bool paused = !postponed.empty();
-        if (!paused) {
-          changed.wait(lock, [&] { return due() || !postponed.empty(); });
-        } else {
-          changed.wait_for(lock, kPauseAfterError, due);
-        }
-        if (stopping) return;
-        if (waiting.empty()) {
-          if (postponed.empty() || !paused) continue;
-          auto again = std::move(postponed.front());
-          postponed.pop_front();
-          lock.unlock();
-          take_up(std::move(again));
-          continue;
-        }
-        job = std::move(waiting.front());
-        waiting.pop_front();
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+      if (!interrupted.empty() || may_begin()) {
+        read(lock, front_of(interrupted.empty() ? waiting : interrupted));
+      } else if (!postponed.empty() && (finishing.empty() || ++looks % kLooksBetween == 0)) {
+        if (finishing.empty())
+          changed.wait_for(lock, kPauseAfterError,
+                           [&] { return stopping || !interrupted.empty() || may_begin(); });
+        if (stopping || postponed.empty()) continue;
+        auto again = std::move(postponed.front());
+        postponed.pop_front();
+        lock.unlock();
+        take_up(std::move(again));
+        lock.lock();
+      } else if (!finishing.empty()) {
+        const auto pause = look(lock, front_of(finishing));
+        changed.wait_for(lock, pause, [&] { return stopping || !interrupted.empty() || may_begin(); });
+      } else {
+        changed.wait(lock, [&] {
+          return stopping || !interrupted.empty() || may_begin() || !finishing.empty() || !postponed.empty();
+        });
       }
-      run(*job);
-      std::lock_guard lock(mutex);
-      std::erase_if(active, [&](const Active& a) { return a.correlation == job->correlation(); });
-      changed.notify_all();
     }
   }
 
-  void run(ImportJob& job) {
-    bool all_read = false;
+  // With the lock, which is given up meanwhile.
+  void read(std::unique_lock<std::mutex>& lock, std::unique_ptr<ImportJob> job) {
+    ++reading;
+    lock.unlock();
+    const bool all_read = read_all(*job);
+    lock.lock();
+    --reading;
+    if (all_read) {
+      finishing.push_back(std::move(job));
+    } else {
+      forget(*job);
+    }
+    changed.notify_all();
+  }
+
+  // Whether it is done by now; with the lock, which is given up meanwhile. Gives how long to wait before the
+  // next.
+  Duration look(std::unique_lock<std::mutex>& lock, std::unique_ptr<ImportJob> job) {
+    ++reading;  // it counts as under way also while it is in no queue
+    lock.unlock();
+    const bool wanted = pause(*job, Duration(0));
+    const auto done = wanted ? job->finish_if_idle() : Result<bool>(false);
+    if (done && *done)
+      log.info("import_done", {{"tenant", job->tenant()}, {"correlationId", job->correlation()}});
+    lock.lock();
+    --reading;
+    if (!wanted || (done && *done)) {
+      forget(*job);
+      changed.notify_all();
+      return Duration(0);
+    }
+    finishing.push_back(std::move(job));
+    return done ? Duration(kIdlePoll) : Duration(kPauseAfterError);
+  }
+
+  void forget(const ImportJob& job) {
+    std::erase_if(active, [&](const Active& a) { return a.correlation == job.correlation(); });
+  }
+
+  // False when it has to end before.
+  bool read_all(ImportJob& job) {
     while (pause(job, Duration(0))) {
-      if (all_read) {
-        const auto done = job.finish_if_idle();
-        if (done && *done) {
-          log.info("import_done", {{"tenant", job.tenant()}, {"correlationId", job.correlation()}});
-          return;
-        }
-        if (!pause(job, done ? Duration(kIdlePoll) : Duration(kPauseAfterError))) return;
-        continue;
-      }
       const auto progress = job.step();
       if (!progress) {
         log.warn("import_step_failed", {{"tenant", job.tenant()},
@@ -99,15 +141,16 @@ struct ImportService::Impl {
                                         {"message", progress.error().describe()}});
         if (progress.error().cls == ErrorClass::permanent) {
           (void)job.fail(progress.error());
-          return;
+          return false;
         }
-        if (!pause(job, kPauseAfterError)) return;
+        if (!pause(job, kPauseAfterError)) return false;
       } else if (*progress == ImportJob::Progress::waiting) {
-        if (!pause(job, kIdlePoll)) return;
+        if (!pause(job, kIdlePoll)) return false;
       } else if (*progress == ImportJob::Progress::all_read) {
-        all_read = true;
+        return true;
       }
     }
+    return false;
   }
 
   void take_up(Postponed run) {
@@ -132,11 +175,11 @@ struct ImportService::Impl {
     const auto id = job->correlation();
     if (std::ranges::find(active, id, &Active::correlation) != active.end())
       return id;  // the same paths are being imported already
-    if (waiting.size() >= static_cast<std::size_t>(kMaxWaiting)) {
+    if (!job->taken_up() && waiting.size() >= static_cast<std::size_t>(kMaxWaiting)) {
       return transient("too_many_imports", "too many imports are waiting: try again when some are done");
     }
     active.push_back({id, job->tenant()});
-    waiting.push_back(std::move(job));
+    (job->taken_up() ? interrupted : waiting).push_back(std::move(job));
     changed.notify_all();
     return id;
   }
@@ -184,11 +227,11 @@ std::optional<ImportOptions> options_of(const storage::ImportRun& run) {
 Result<> ImportService::resume(const TenantId& tenant) {
   CASTIEL_ASSIGN(const auto reader, impl_->parts.store->read(tenant));
   CASTIEL_ASSIGN(const auto runs, reader->import_runs(kLatestRuns));
-  for (const auto& run : runs) {
-    if (run.status != "running") continue;
-    auto options = options_of(run);
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {  // oldest first
+    if (run->status != "running") continue;
+    auto options = options_of(*run);
     if (!options) continue;
-    impl_->take_up({tenant, run.correlation, std::move(*options)});
+    impl_->take_up({tenant, run->correlation, std::move(*options)});
   }
   return {};
 }
@@ -196,11 +239,13 @@ Result<> ImportService::resume(const TenantId& tenant) {
 void ImportService::drop(const TenantId& tenant) {
   std::unique_lock lock(impl_->mutex);
   std::erase_if(impl_->postponed, [&](const auto& run) { return run.tenant == tenant; });
-  std::erase_if(impl_->waiting, [&](const auto& job) {
-    if (job->tenant() != tenant) return false;
-    std::erase_if(impl_->active, [&](const auto& a) { return a.correlation == job->correlation(); });
-    return true;
-  });
+  for (auto* jobs : {&impl_->interrupted, &impl_->waiting, &impl_->finishing}) {
+    std::erase_if(*jobs, [&](const auto& job) {
+      if (job->tenant() != tenant) return false;
+      impl_->forget(*job);
+      return true;
+    });
+  }
   for (auto& a : impl_->active) a.dropped = a.dropped || a.tenant == tenant;
   impl_->changed.notify_all();
   impl_->changed.wait(lock, [&] {

@@ -1,5 +1,5 @@
 #pragma once
-// Runs imports in the background of a server: a bounded number at a time, each on a thread of its own,
+// Runs imports in the background of a server: a bounded number at a time, those that were interrupted first,
 // resumed after a restart. Any thread may call.
 
 #include <memory>

@@ -29,6 +29,7 @@ struct ImportJob::State {
   storage::ImportedFile progress;                             // of the file being read
   std::uint64_t progress_bytes = 0;
   bool waiting = false;
+  bool taken_up = false;   // the run is an earlier job's
   bool announced = false;  // integration.import.read is published
 
   static constexpr auto kWriteDeadline = std::chrono::seconds(10);
