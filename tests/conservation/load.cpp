@@ -66,8 +66,8 @@ Load::File Load::deals(const std::string& tenant) {
     }
     Sending sending;
     file.text += deal_line(tenant, ++numbers_, 0, sending) + "\n";
-    file.records.push_back(
-        {{tenant, sending.source.substr(0, sending.source.find(','))}, std::move(sending)});
+    Key key{tenant, sending.source.substr(0, sending.source.find(','))};
+    file.records.emplace_back(std::move(key), std::move(sending));
   }
   return file;
 }
@@ -107,7 +107,7 @@ Load::File Load::mails(const std::string& tenant) {
         "<{1}>\nDate: "
         "Wed, 04 Feb 2026 10:00:00 +0000\nContent-Type: text/plain; charset=utf-8\n\n{2}\n",
         say, id, sending.value);
-    file.records.push_back({{tenant, id}, std::move(sending)});
+    file.records.emplace_back(Key{tenant, id}, std::move(sending));
   }
   return file;
 }

@@ -28,6 +28,7 @@ struct Options {
   std::uint64_t seed = 20'261'125;
   Millis faults{3'500};
   Millis settle{30'000};  // after the faults; the promise
+  Millis late{90'000};    // what is late is not lost: a failure tells which it is
   bool slow = false, keep = false;
   bool embedded = true, servers = true;
 };
@@ -139,7 +140,10 @@ bool cycle(World& world, int number, std::uint64_t seed, Totals& totals) {
     std::filesystem::remove_all(load_options.folder);
     return true;
   }
-  std::string text;
+  std::string text = "\nqueues: " + functional::http(world.socket(), "/api/v1/queues").body;
+  const auto later = settle(world.socket(), book, tenants, options.late);
+  text += fmt::format("\nand {} problems {:.0f} s after the faults; before:", later.problems.size(),
+                      seconds_since(whole));
   for (std::size_t i = 0; i < std::min<std::size_t>(found.problems.size(), 20); ++i)
     text += "\n  " + found.problems[i];
   std::string story;

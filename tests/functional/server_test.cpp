@@ -254,6 +254,39 @@ TEST(Serve, an_import_whose_files_are_gone_after_they_were_read_is_finished_by_t
   EXPECT_EQ(number(summary, "records.mapped") + number(summary, "records.deadLettered"), counts.records);
 }
 
+// What linking does for one of them waits until the other, of which a part was published before, is read.
+TEST(Serve, imports_that_a_kill_cut_short_do_not_wait_for_those_behind_them) {
+  TempFolder folder, files[6];
+  const Path data = folder.path() / "data";
+  std::vector<std::string> ids;
+  const auto imported = [&](const std::string& id) {
+    return http(data / "castiel.sock", "/api/v1/imports/" + id + "?tenant=acme").object();
+  };
+  {
+    Server server(data);
+    for (auto& own : files) {
+      write_crm(own, 13 + ids.size(), {.opportunities = 300});
+      const auto started =
+          http(data / "castiel.sock", "/api/v1/imports?tenant=acme",
+               {.method = "POST",
+                .body = json::serialize(json::object{{"paths", {(own.path() / "crm").string()}}})});
+      ASSERT_EQ(started.status, 202) << started.body;
+      ids.push_back(text(started.object(), "correlationId"));
+    }
+    ASSERT_TRUE(eventually([&] { return number(imported(ids[0]), "records.mapped") > 0; }));
+    server.process().signal(SIGKILL);
+    server.process().finish(kDrain);
+  }
+  Server server(data);
+  constexpr auto kShorterThanPatience = 45s;
+  EXPECT_TRUE(eventually(
+      [&] {
+        return std::ranges::all_of(ids,
+                                   [&](const auto& id) { return text(imported(id), "status") == "done"; });
+      },
+      kShorterThanPatience));
+}
+
 TEST(Serve, survives_what_is_no_http) {
   TempFolder folder;
   Server server(folder.path() / "data");
