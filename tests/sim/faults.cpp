@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::int64_t kMaxCallsOfStep = 400'000;
 constexpr std::int64_t kMaxClaimsOfStep = 100;
-constexpr double kBlobWeight = 10;           // there are few blobs
+constexpr double kBlobWeight = 30;           // there are few blobs
 constexpr std::uint64_t kWritesOfATurn = 8;  // others act after one of so many single writes
-constexpr double kWriteWeight = 0.2;         // a step has many single writes: each is a rarer place to fail
+constexpr double kWriteWeight = 0.5;         // a step has many single writes: each is a rarer place to fail
 
 bool is_write(std::string_view call) {
   return call.find(' ') != std::string_view::npos;

@@ -19,6 +19,8 @@ constexpr Duration kIdle = 30s;      // a consumer without messages looks again
 constexpr Duration kUserLooks = 2s;
 constexpr Duration kBetweenImports = 90s;  // more than the wall clock is ever stepped
 
+constexpr double kFreezeWeight = 50;
+
 bool writes(std::string_view call) {
   return call == "begin" || call == "lease" || call == "give_back" || call == "published";
 }
@@ -108,6 +110,13 @@ Result<> SimOutbox::published(const storage::OutboxLease& lease, std::span<const
 Result<> SimCarrier::carry(const storage::OutboxMessage& message) {
   auto& w = *fleet_->w;
   const int partition = storage::outbox_partition(message.tenant, message.message.partition);
+  // Right here more often than elsewhere: what was decided before is done long after.
+  if (w.faults.active() && w.faults.random().uniform() < fleet_->plan.freeze * kFreezeWeight) {
+    const auto d = Duration(20'000'000 + static_cast<std::int64_t>(w.faults.random().below(40'000'000)));
+    w.trace.note(fmt::format("fault: p{} gets no time for {} ms while it sends", process_, d.count() / 1000));
+    fleet_->fibers->freeze(process_, w.clock.monotonic() + d);
+    fleet_->fibers->yield();
+  }
   const auto sent = inner_->carry(message);
   if (!sent) return sent;
   // Others had their turns in between.

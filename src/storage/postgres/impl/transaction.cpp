@@ -274,8 +274,8 @@ Result<> PostgresTransaction::publish(std::string_view stage, const OutgoingMess
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
   for (const auto& queue : routes_->queues_for(m.type))
     CASTIEL_TRY(count(m.correlation, queue, "enqueued", 1));
-  // Due at once, whatever the clocks of the processes say: else a later message of the lane might be due before
-  // it.
+  // Due at once, whatever the clocks of the processes say: else a later message of the lane might be due
+  // before it.
   outgoing_.push_back({m, {}, {}, {}, Timestamp{0}});
   return {};
 }

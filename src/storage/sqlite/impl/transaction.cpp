@@ -287,8 +287,8 @@ Result<> SqliteTransaction::publish(std::string_view stage, const OutgoingMessag
   CASTIEL_TRY(count(m.correlation, stage, "out", 1));
   const Timestamp now = clock_->now();
   const bool elsewhere = publish_to_ == SqliteStore::PublishTo::outbox;
-  // Due at once, whatever the clock of another process or a stepped one says: else a later message of the lane
-  // might be due before it.
+  // Due at once, whatever the clock of another process or a stepped one says: else a later message of the
+  // lane might be due before it.
   if (elsewhere) CASTIEL_TRY(add_to_outbox({}, m, {}, Timestamp{0}, {}));
   for (const auto& queue : routes_->queues_for(m.type)) {
     CASTIEL_TRY(elsewhere ? count(m.correlation, queue, "enqueued", 1) : add_queued(queue, m, {}, now, {}));
