@@ -170,7 +170,7 @@ class EngagementLoader {
     return it->second.touch;
   }
 
-  // Bounces and automatic answers are linked to nothing, but they stand in the threads of our mails.
+  // Bounces and automatic answers may be linked to nothing, but they stand in the threads of our mails.
   Result<> read_answers() {
     for (auto& [deal, engagement] : result_.of_deal) {
       std::map<std::string, Timestamp> threads;
