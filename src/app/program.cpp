@@ -197,7 +197,7 @@ struct Program::Parts {
   Result<std::optional<storage::Lease>> take_reconcile(const TenantId& tenant);
   Result<> reconcile_due(const std::stop_token& stop);
   Result<> add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler, bool run,
-                        std::int64_t threads);
+                        std::int64_t threads, std::optional<messaging::ReceiveLimits> at_most = {});
 };
 
 Program::Program(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -294,11 +294,11 @@ Result<> Program::Parts::build() {
                                         return refetch_import(*store, *imports, tenant, flow);
                                       }});
   services = std::make_unique<api::Services>(api::Services{.store = *store,
-                                                              .broker = *broker,
-                                                              .deals = *deals,
-                                                              .clock = *clock,
-                                                              .ids = ids,
-                                                              .settings = *tenant_settings});
+                                                           .broker = *broker,
+                                                           .deals = *deals,
+                                                           .clock = *clock,
+                                                           .ids = ids,
+                                                           .settings = *tenant_settings});
   services->publisher = publisher.get();
   services->rehearsal = rehearsal.get();
   services->reconciler = reconciler.get();
@@ -409,8 +409,7 @@ Result<> Program::Parts::add_content_stages() {
     for (const auto& kind : kinds) patterns.emplace_back(kind.received);
     handler = std::make_unique<processing::ContentHandler>(parts, std::move(kinds));
     auto consumer = consumer_options(settings, queue, std::move(patterns));
-    if (limits) consumer.limits = *limits;
-    return add_consumer(std::move(consumer), *handler, options.roles.processing, threads);
+    return add_consumer(std::move(consumer), *handler, options.roles.processing, threads, limits);
   };
   CASTIEL_TRY(stage(communications, queue::kCommunications,
                     {{event::kEmailReceived, event::kEmailProcessed, model::type::kEmail,
@@ -435,8 +434,16 @@ Result<> Program::Parts::add_content_stages() {
 }
 
 Result<> Program::Parts::add_consumer(messaging::ConsumerOptions consumer, messaging::Handler& handler,
-                                      bool run, std::int64_t threads) {
-  consumer.tuning_of = [this](const TenantId& tenant) { return tuning(settings_of(tenant)); };
+                                      bool run, std::int64_t threads,
+                                      std::optional<messaging::ReceiveLimits> at_most) {
+  consumer.tuning_of = [this, at_most](const TenantId& tenant) {
+    auto own = tuning(settings_of(tenant));
+    if (at_most) {
+      own.limits.messages = std::min(own.limits.messages, at_most->messages);
+      own.limits.records = std::min(own.limits.records, at_most->records);
+    }
+    return own;
+  };
   consumer.redact = redact_message;
   // Those that keep something of what they read, by the version of the data, must not see a rehearsal's
   // writes.
