@@ -293,12 +293,13 @@ Result<> Program::Parts::build() {
                                         if (imports == nullptr) return std::optional<CorrelationId>();
                                         return refetch_import(*store, *imports, tenant, flow);
                                       }});
-  services = std::make_unique<api::Services>(api::Services{.store = *store,
-                                                           .broker = *broker,
-                                                           .deals = *deals,
-                                                           .clock = *clock,
-                                                           .ids = ids,
-                                                           .settings = *tenant_settings});
+  // It cannot be moved, and its members have names here. NOLINTNEXTLINE(modernize-make-unique)
+  services = std::unique_ptr<api::Services>(new api::Services{.store = *store,
+                                                              .broker = *broker,
+                                                              .deals = *deals,
+                                                              .clock = *clock,
+                                                              .ids = ids,
+                                                              .settings = *tenant_settings});
   services->publisher = publisher.get();
   services->rehearsal = rehearsal.get();
   services->reconciler = reconciler.get();

@@ -60,6 +60,12 @@ class SimOutbox final : public storage::Outbox {
                                                       std::span<const std::int64_t> skip, std::size_t limit,
                                                       std::size_t bytes) override;
   Result<> published(const storage::OutboxLease& lease, std::span<const std::int64_t> rows) override;
+  Result<std::vector<std::string>> queues_for(std::string_view type) override {
+    return inner_->queues_for(type);
+  }
+  Result<std::vector<Last>> last_published(const TenantId& tenant, int lane) override {
+    return inner_->last_published(tenant, lane);
+  }
   Result<Depth> depth() override { return inner_->depth(); }
   Result<> add(storage::Transaction& tx, std::string_view queue, const storage::OutgoingMessage& message,
                std::string_view record_key, Timestamp due, std::string_view errors) override {
