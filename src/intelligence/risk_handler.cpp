@@ -169,7 +169,11 @@ std::vector<std::string> RiskHandler::patterns() {
 Result<bool> RiskHandler::should_wait(const storage::Reader& reader, const CorrelationId& correlation) {
   CASTIEL_ASSIGN(const auto run, reader.import_run(correlation));
   std::int64_t others = 0;
-  if (run && run->status == "running") {
+  bool under_way = false;  // one that was killed is not waited for: others of the tenant would wait behind it
+  if (run) {
+    CASTIEL_ASSIGN(under_way, storage::is_under_way(reader, *run, clock_->now()));
+  }
+  if (under_way) {
     CASTIEL_ASSIGN(const auto all, reader.pending(correlation));
     CASTIEL_ASSIGN(const auto own, reader.pending(correlation, model::queue::kAnalyticsRisk));
     others = all - own;

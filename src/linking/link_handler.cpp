@@ -493,10 +493,13 @@ std::vector<std::string> LinkHandler::patterns() {
 }
 
 // Linking needs the whole of an import's CRM data at once: while other stages still have records of it, its
-// messages wait. Stages before this one never wait for it, so this ends.
+// messages wait. Stages before this one never wait for it, so this ends. An import that was killed is not
+// waited for: others of the tenant would wait behind it; what it brings later is linked then.
 Result<bool> LinkHandler::import_runs(const storage::Reader& reader, const CorrelationId& correlation) {
   CASTIEL_ASSIGN(const auto run, reader.import_run(correlation));
-  if (!run || run->status != "running") return false;
+  if (!run) return false;
+  CASTIEL_ASSIGN(const bool under_way, storage::is_under_way(reader, *run, clock_->now()));
+  if (!under_way) return false;
   const auto detail = parse_json(run->detail);
   if (detail && detail->is_object() && !bool_or(detail->get_object(), "announced", true)) return true;
   for (const auto& before : {queue::kDataRaw, queue::kRelations, queue::kCommunications, queue::kDocuments,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include "base/decimal.hpp"
@@ -386,7 +387,7 @@ std::set<std::int64_t> figures_in(std::string_view text) {
     if (end < text.size() && end == unit && (text[end] == 'm' || text[end] == 'M')) factor = 1e6;
     if (whole.size() <= 12) {
       const double value = std::stod(whole + "." + (part.empty() ? "0" : part.substr(0, 6))) * factor;
-      figures.insert(static_cast<std::int64_t>(value + 0.5));
+      figures.insert(std::llround(value));
     }
     i = std::max(end, i + 1);
   }
@@ -414,7 +415,10 @@ void Finder::people_in_text() {
     std::ranges::copy_if(more, std::back_inserter(to),
                          [&](const Deal* d) { return std::ranges::find(to, d) == to.end(); });
   };
-  for (const auto& [contacts, found] : named) {
+  // In the order of the text: ids are others in another import of the same files.
+  std::vector<std::pair<std::vector<ShardId>, const Found*>> in_order(named.begin(), named.end());
+  std::ranges::sort(in_order, {}, [](const auto& one) { return one.second; });
+  for (const auto& [contacts, found] : in_order) {
     const auto& who = found->mention.text;
     const auto evidence = place(*found->field, found->mention);
     const double confidence = list ? 55 : found->field->title ? 70 : 65;
@@ -498,7 +502,7 @@ void Finder::names_in_text() {
     }
     const auto amount = Decimal::parse(deal->amount);
     if (!amount || amount->to_double() < kMinAmount) continue;
-    const auto whole = static_cast<std::int64_t>(amount->to_double() + 0.5);
+    const auto whole = std::llround(amount->to_double());
     if (whole >= kFirstYear && whole <= kLastYear) continue;
     for (const auto& field : content_->fields) {
       auto [it, fresh] = figures.try_emplace(&field);

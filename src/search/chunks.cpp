@@ -61,7 +61,7 @@ class Splitter {
         auto where = locator;
         where["start"] = start;
         where["end"] = start + length;
-        push(std::move(where), std::string(piece));
+        push(where, std::string(piece));
       }
       start += length;
       text.remove_prefix(piece.size());
@@ -75,7 +75,7 @@ class Splitter {
   bool empty() const { return chunks_.empty(); }
 
  private:
-  void push(json::object locator, std::string text) {
+  void push(const json::object& locator, std::string text) {
     chunks_.push_back({shard_->id, shard_->key.type, static_cast<int>(chunks_.size()), at_,
                        json::serialize(locator), title_, std::move(text)});
   }

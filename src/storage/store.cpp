@@ -35,6 +35,12 @@ Result<std::vector<bool>> Reader::all_in_inbox(std::string_view consumer,
   return known;
 }
 
+Result<bool> is_under_way(const Reader& reader, const ImportRun& run, Timestamp now) {
+  if (run.status != "running") return false;
+  CASTIEL_ASSIGN(const auto until, reader.leased_until(import_lease(run.correlation)));
+  return until && *until > now;
+}
+
 Result<std::vector<bool>> Transaction::add_all_to_inbox(std::string_view consumer,
                                                         std::span<const std::string> message_ids) {
   std::vector<bool> added;

@@ -124,6 +124,8 @@ class Reader {
 
   // Since when the oldest message or parked record of a queue waits; nothing when the queue is empty.
   virtual Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const = 0;
+  // Until when somebody has the lease, which may be past; nothing when nobody has.
+  virtual Result<std::optional<Timestamp>> leased_until(std::string_view name) const = 0;
 
   virtual Result<bool> in_inbox(std::string_view consumer, std::string_view message_id) const = 0;
   // The same for many at once, in order.
@@ -141,6 +143,10 @@ class Reader {
   virtual Result<std::vector<LetterGroup>> letter_groups(const LetterQuery& query,
                                                          LetterGrouping by) const = 0;
 };
+
+// Whether the import is unfinished and somebody is at it: one that was killed brings nothing more until it is
+// taken up.
+Result<bool> is_under_way(const Reader& reader, const ImportRun& run, Timestamp now);
 
 class Transaction : public Reader {
  public:

@@ -246,7 +246,7 @@ Result<CorrelationId> ImportService::start(TenantId tenant, ImportOptions option
   if (impl.unowned().size() >= static_cast<std::size_t>(kMaxWaiting))
     return transient("too_many_imports", "too many imports are waiting: try again when some are done");
   CASTIEL_ASSIGN(auto job, ImportJob::start(impl.parts, std::move(tenant), std::move(options)));
-  const auto id = job->correlation();
+  auto id = job->correlation();
   if (!job->held()) return id;  // another process reads it
   {
     std::lock_guard lock(impl.mutex);

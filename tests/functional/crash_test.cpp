@@ -34,6 +34,39 @@ bool is_done(const Path& data) {
   return !runs.empty() && text(runs.front(), "status") == "done";
 }
 
+// What linking and scoring do for the second one waits behind the first one's messages; nobody is at that any
+// more.
+TEST(KilledImport, does_not_hold_up_the_next_one_of_other_files) {
+  TempFolder folder, other;
+  write_crm(folder, kSeed, {.opportunities = 4000});
+  const auto counts = write_crm(other, kSeed + 1, {.opportunities = 100});
+  const auto with_lease = [](std::vector<std::string> command) {
+    command.insert(command.end(), {"--set", "imports.lease=2s"});
+    return command;
+  };
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(castiel(import_of(folder.path() / "crm", folder.path() / "whole")).status, 3);
+  auto delay = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - start) / 2;
+  const Path data = folder.path() / "data";
+  for (;; delay /= 2) {  // in the middle, whatever else the machine does
+    Process first(with_lease(import_of(folder.path() / "crm", data)));
+    if (!first.ended_within(delay)) {
+      first.signal(SIGKILL);
+      if (first.finish().signal == SIGKILL && !is_done(data)) break;
+    }
+    std::filesystem::remove_all(data);
+    ASSERT_GT(delay, 10ms);
+  }
+  constexpr auto kShorterThanPatience = 45s;
+  Process second(with_lease(import_of(other.path() / "crm", data)));
+  ASSERT_TRUE(second.ended_within(kShorterThanPatience));
+  const auto done = second.finish();
+  ASSERT_EQ(done.status, 3) << done.err;
+  EXPECT_EQ(number(done.last(), "records.mapped") + counts.lost, counts.records);
+  const auto rest = castiel(import_of(folder.path() / "crm", data));
+  EXPECT_EQ(rest.status, 3) << rest.err;
+}
+
 TEST(KilledImport, ends_as_the_undisturbed_one_after_twenty_kills) {
   TempFolder folder;
   const auto counts = write_crm(folder, kSeed);

@@ -205,6 +205,24 @@ TEST_F(Workspace, people_of_a_mail_are_the_contacts_they_are) {
   EXPECT_EQ(seen, 1u);
 }
 
+// COMM-6, DOC-3, MEET-5
+TEST_F(Workspace, dates_in_mails_messages_documents_and_calls_are_kept_with_the_sentence_they_stand_in) {
+  std::map<std::string, int> seen;
+  for (const auto& [id, shard] : shards_) {
+    const auto* dates = find(shard, "data.dates");
+    if (dates == nullptr) dates = find(shard, "data.analysis.dates");
+    if (dates == nullptr || !dates->is_array()) continue;
+    for (const auto& date : dates->get_array()) {
+      const auto* sentence = find(date.get_object(), "sentence");
+      if (sentence != nullptr &&
+          std::string_view(sentence->get_string()).find(text(date.get_object(), "text")) !=
+              std::string_view::npos)
+        ++seen[text(shard, "type")];
+    }
+  }
+  for (const char* type : {"email", "message", "document", "meeting"}) EXPECT_GT(seen[type], 0) << type;
+}
+
 TEST_F(Workspace, scores_each_deal_once_at_the_end_of_an_import) {
   std::int64_t evaluated = 0;
   std::size_t open = 0;

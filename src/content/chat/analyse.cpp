@@ -128,7 +128,7 @@ void analyse_message(json::object& message, const text::Context& context) {
   message["sentiment"] = std::clamp(feeling, -1.0, 1.0);
   message["topics"] = std::move(topics);
   message["amounts"] = speech ? text::to_json(text::find_amounts(words)) : json::array();
-  message["dates"] = speech ? text::to_json(text::find_dates(words, own)) : json::array();
+  message["dates"] = speech ? text::dates_with_sentences(words, own) : json::array();
   message["importance"] = importance_of(message, speech, !items.empty());
   message["actionItems"] = text::to_json(items);
 }

@@ -62,6 +62,7 @@ json::object analyse_message(json::object structure, const text::Context& contex
   const auto actions =
       person ? text::find_action_items(reply, speech_of(structure), when) : std::vector<text::ActionItem>();
   structure["actionItems"] = text::to_json(actions);
+  structure["dates"] = person ? text::dates_with_sentences(reply, when) : json::array();
   structure["sentiment"] = person ? text::sentiment(reply) : 0.0;
   // Its own words say a mail's language best; a forwarded mail or a newsletter may have no others.
   std::string language = text::language_of(reply);

@@ -130,6 +130,16 @@ TEST(Dates, have_the_likeliest_reading_first) {
   EXPECT_EQ(first("you may call"), "-");
 }
 
+TEST(Dates, are_kept_with_the_sentence_they_stand_in) {
+  const auto dates = dates_with_sentences(
+      "Thanks for the call. We go live on 1 June 2026. Étude: see you Friday!", kContext);
+  ASSERT_EQ(dates.size(), 2u);
+  EXPECT_EQ(string_or(dates[0].as_object(), "sentence"), "We go live on 1 June 2026.");
+  EXPECT_EQ(dates[0].at("resolution").as_array()[0], "2026-06-01");
+  EXPECT_EQ(string_or(dates[1].as_object(), "sentence"), "Étude: see you Friday!");
+  EXPECT_EQ(dates_with_sentences("1 June 2026. 2 June 2026.", kContext, 1).size(), 1u);
+}
+
 TEST(Dates, follow_the_zone_of_the_reader) {
   const Context late{*parse_timestamp("2026-03-04T23:30:00Z"), "Asia/Tokyo"};
   EXPECT_EQ(find_dates("today", late).at(0).due, parse_date("2026-03-05").value());

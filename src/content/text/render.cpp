@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "content/text/text.hpp"
@@ -19,6 +20,21 @@ json::array to_json(std::span<const DateMention> dates) {
                                {"end", date.span.end},
                                {"type", date.type},
                                {"resolution", date.resolution}});
+  }
+  return out;
+}
+
+json::array dates_with_sentences(std::string_view text, const Context& context, std::size_t limit) {
+  auto dates = find_dates(text, context);
+  if (dates.size() > limit) dates.resize(limit);
+  auto out = to_json(dates);
+  if (out.empty()) return out;
+  const auto all = sentences(text);
+  for (std::size_t i = 0; i < dates.size(); ++i) {
+    const auto after = std::ranges::upper_bound(all, dates[i].span.start, {}, &Span::start);
+    if (after == all.begin()) continue;
+    const Span sentence = *std::prev(after);
+    if (sentence.end >= dates[i].span.end) out[i].get_object()["sentence"] = slice(text, sentence);
   }
   return out;
 }

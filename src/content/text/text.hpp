@@ -50,6 +50,11 @@ struct DateMention {
   std::optional<Date> due;
 };
 std::vector<DateMention> find_dates(std::string_view text, const Context& context);
+// The dates of a text as its shard keeps them: the shape of interface.md and the sentence each stands in, at
+// most `limit`, the first ones.
+inline constexpr std::size_t kMaxDatesKept = 200;
+json::array dates_with_sentences(std::string_view text, const Context& context,
+                                 std::size_t limit = kMaxDatesKept);
 
 struct AmountMention {
   std::string text;

@@ -192,6 +192,7 @@ class Analysis {
     feeling_weight_[one.speaker] += weight;
     for (const auto& span : text::sentences(one.text)) read_sentence(one, text::slice(one.text, span));
     if (!draft_) read_items(one);
+    read_dates(one);
   }
 
   void read_sentence(const impl::Utterance& one, std::string_view sentence) {
@@ -227,6 +228,14 @@ class Analysis {
           moment("decision", one, sentence);
           break;
       }
+    }
+  }
+
+  void read_dates(const impl::Utterance& one) {
+    if (dates_.size() >= text::kMaxDatesKept) return;
+    for (auto& date : text::dates_with_sentences(one.text, context_, text::kMaxDatesKept - dates_.size())) {
+      date.get_object()["segment"] = one.index;
+      dates_.push_back(std::move(date));
     }
   }
 
@@ -319,6 +328,7 @@ class Analysis {
         moments_, {}, [](const json::value& value) { return value.at("segment").to_number<std::int64_t>(); });
     out_["keyMoments"] = std::move(moments_);
     out_["actionItems"] = std::move(items_);
+    out_["dates"] = std::move(dates_);
     out_["commitments"] = draft_ ? json::array() : std::move(commitments_);
     out_["objections"] = std::move(objections_);
     out_["redFlags"] = std::move(red_flags_);
@@ -433,8 +443,8 @@ class Analysis {
   std::vector<Said> said_;
   std::vector<std::size_t> questions_;
   std::vector<double> feeling_, feeling_weight_;
-  json::array moments_, items_, commitments_, objections_, positive_, negative_, neutral_, next_steps_,
-      red_flags_;
+  json::array moments_, items_, dates_, commitments_, objections_, positive_, negative_, neutral_,
+      next_steps_, red_flags_;
 };
 
 }  // namespace

@@ -85,6 +85,7 @@ struct RabbitmqBroker::Impl {
     std::lock_guard lock(queue.mutex);
     if (!queue.links.empty()) return;
     std::vector<std::string> sources;
+    sources.reserve(static_cast<std::size_t>(options.partitions) + 2);
     for (int p = 0; p < options.partitions; ++p) sources.push_back(partition_queue(queue.spec.name, p));
     sources.push_back(retry_queue(queue.spec.name));
     sources.push_back(dead_queue(queue.spec.name));
@@ -292,8 +293,8 @@ Result<> RabbitmqBroker::release(std::span<const Delivery> deliveries, Duration 
     if (d.tag == kAdopted) {
       CASTIEL_TRY(impl_->book.keep(d, tries));
     } else if (d.deliveries > 1 && d.deliveries < kServerDeliveryLimit) {
-      // Taken back, too, where it was kept when it was handed out: should this process end before it hands the
-      // message out again, it has not tried it. That it cannot be written now costs one try at most.
+      // Taken back, too, where it was kept when it was handed out: should this process end before it hands
+      // the message out again, it has not tried it. That it cannot be written now costs one try at most.
       (void)impl_->book.keep(d, tries);
     }
   }

@@ -178,7 +178,8 @@ Result<std::string> EmailReader::thread_of(const json::object& record,
                                            const std::vector<std::string>& references,
                                            const RecordContext& context, const mail::ThreadMessage& message,
                                            const std::string& subject_key) {
-  const std::string id = string_or(record, "emailId"), said = string_or(record, "threadId", id);
+  const std::string id = string_or(record, "emailId");
+  std::string said = string_or(record, "threadId", id);
   for (const auto& reference : references) {
     if (const auto it = thread_of_id_.find(reference); it != thread_of_id_.end()) return it->second;
     CASTIEL_ASSIGN(auto thread, stored_thread(context, "mail:id", reference));
@@ -268,6 +269,7 @@ Result<Understood> EmailReader::read(const json::object& record, const RecordCon
               {"classReason", take("classReason")},
               {"type", take("type")},
               {"actionItems", take("actionItems")},
+              {"dates", take("dates")},
               {"entities", take("entities")},
               {"attachments", std::move(attachments)},
               {"channel", nullptr},

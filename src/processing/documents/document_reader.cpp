@@ -144,6 +144,7 @@ Result<Understood> DocumentReader::read(const json::object& record, const Record
               {"mimeType", string_or(structure, "mimeType", string_or(record, "mimeType"))},
               {"extractedText", text},
               {"extractedEntities", take("entities", json::array())},
+              {"dates", take("dates", json::array())},
               {"keyPhrases", take("keyPhrases", json::array())},
               {"sentiment", take("sentiment", nullptr)},
               {"topics", take("topics", json::array())},

@@ -99,6 +99,7 @@ json::object analysis_of(json::object& transcript) {
           {"topics", take(transcript, "topics", json::array())},
           {"keyMoments", take(transcript, "keyMoments", json::array())},
           {"actionItems", take(transcript, "actionItems", json::array())},
+          {"dates", take(transcript, "dates", json::array())},
           {"commitments", take(transcript, "commitments", json::array())},
           {"objections", take(transcript, "objections", json::array())},
           {"nextSteps", take(transcript, "nextSteps", json::array())},
@@ -182,6 +183,7 @@ Result<Understood> MeetingReader::read(const json::object& record, const RecordC
     out.data["recording"] = json::object{{"url", url}};
   analysis.erase("actionItems");
   analysis.erase("vendor");
+  analysis.erase("dates");
   out.said = {{"meetingId", out.external_id},       {"transcript", {{"segments", segment_count}}},
               {"analysis", std::move(analysis)},    {"actionItems", items},
               {"recommendations", recommendations}, {"linkedOpportunities", json::array()}};

@@ -40,6 +40,15 @@ TEST_P(LeaseContract, one_owner_at_a_time_has_a_lease_and_may_renew_it) {
   EXPECT_TRUE(take("b", 60s, "other work"));
 }
 
+TEST_P(LeaseContract, who_reads_sees_until_when_somebody_has_it) {
+  EXPECT_FALSE(read(acme)->leased_until("work").value());
+  const auto lease = take("a");
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(read(acme)->leased_until("work").value(), lease->until);
+  write(acme, [&](Transaction& tx) { ASSERT_TRUE(tx.give_back_lease(*lease)); });
+  EXPECT_FALSE(read(acme)->leased_until("work").value());
+}
+
 TEST_P(LeaseContract, a_lease_that_ran_out_goes_to_who_asks_and_its_old_holder_can_write_nothing) {
   const auto old = take("a", Duration(0));
   ASSERT_TRUE(old);

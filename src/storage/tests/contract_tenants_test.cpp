@@ -33,6 +33,7 @@ struct TenantContract : StoreContract {
       ASSERT_TRUE(tx.add_problem(flow, {"f", 1, "c", "m"}));
       ASSERT_TRUE(tx.put_insight({ShardId("shard"), "deal", {1}, "{}", flow, {1}}));
       ASSERT_TRUE(tx.put_import_run({flow, "done", {1}, {}, "{}"}));
+      ASSERT_TRUE(tx.take_lease("work", "process", 1h).value());
       ASSERT_TRUE(tx.put_imported_file({"sha", "map", flow, true, true, "", 1}));
       ASSERT_TRUE(tx.put_cursor("i", "n", "v"));
       ASSERT_TRUE(tx.put_setting("tenant.language", "de"));
@@ -141,6 +142,8 @@ struct TenantContract : StoreContract {
         {"chunk_count", [](const Reader& r) { return r.chunk_count().value(); }},
         {"oldest_waiting",
          [](const Reader& r) { return std::int64_t{r.oldest_waiting("q").value().has_value()}; }},
+        {"leased_until",
+         [](const Reader& r) { return std::int64_t{r.leased_until("work").value().has_value()}; }},
         {"in_inbox", [](const Reader& r) { return std::int64_t{r.in_inbox("q", "m").value()}; }},
         {"any_parked", [](const Reader& r) { return std::int64_t{r.any_parked("q").value()}; }},
         {"parked_keys", [=](const Reader& r) { return size(r.parked_keys("q").value()); }},

@@ -215,7 +215,7 @@ class Reader {
     const bool body_place = place == Place::related ? false : place != Place::later || name.empty();
     std::string bytes = content_of(part);
     if ((plain || html) && !attached && body_place) {
-      out.push_back(text_segment(std::move(bytes), type, html));
+      out.push_back(text_segment(bytes, type, html));
       return;
     }
     if (type.value == "text/calendar" && !calendar_part) {
@@ -226,8 +226,7 @@ class Reader {
     if (type.value == "message/partial") warn("a piece of a split message");
     auto original = type.value == "text/rfc822-headers" ? message_id_in(bytes) : std::nullopt;
     add_part(object, std::move(name), type.value, std::move(bytes), disposition.value);
-    if (original)
-      mail_.structure["attachments"].get_array().back().get_object()["messageId"] = std::move(*original);
+    if (original) mail_.structure["attachments"].get_array().back().get_object()["messageId"] = *original;
   }
 
   // Of the header a report gives back.
@@ -246,7 +245,7 @@ class Reader {
     return std::nullopt;
   }
 
-  Segment text_segment(std::string bytes, const Parameters& type, bool html) {
+  Segment text_segment(const std::string& bytes, const Parameters& type, bool html) {
     std::string charset(type.get("charset"));
     if (html && charset.empty()) charset = html_charset(bytes);
     auto decoded = to_utf8(bytes, charset);

@@ -516,6 +516,12 @@ class Queries : public Base {
     return number(ask("SELECT sum(chunks)::bigint FROM search_size WHERE tenant=$1", Params(t())));
   }
 
+  Result<std::optional<Timestamp>> leased_until(std::string_view name) const override {
+    return first<Timestamp>(
+        ask("SELECT until FROM lease WHERE tenant=$1 AND name=$2 AND owner<>''", Params(t(), name)),
+        [](const Row& row) { return row.time(0); });
+  }
+
   Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
     CASTIEL_TRY(flows_ready());
     // Of messages in another process only the ledger knows: then it is the beginning of their oldest flow.

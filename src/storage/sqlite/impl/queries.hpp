@@ -654,6 +654,12 @@ class Queries : public Base {
     return rows;
   }
 
+  Result<std::optional<Timestamp>> leased_until(std::string_view name) const override {
+    return first<Timestamp>(
+        query(db(), "SELECT until FROM lease WHERE tenant=? AND name=? AND owner<>''", t(), name),
+        [](const Statement& row) { return row.time(0); });
+  }
+
   Result<std::optional<Timestamp>> oldest_waiting(std::string_view queue) const override {
     // Of messages in another process only the ledger knows: then it is the beginning of their oldest flow.
     const char* sql =
