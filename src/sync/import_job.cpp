@@ -548,8 +548,13 @@ Result<bool> ImportJob::finish_if_idle() {
   CASTIEL_ASSIGN(const auto pending, reader->pending(s.run.correlation));
   if (pending > 0) return false;
   reader.reset();
-  CASTIEL_TRY(s.end("done"));
-  return true;
+  auto ended = s.end("done");
+  if (ended) return true;
+  // It may have ended all the same, which gives the lease back: whose it is, and whether it is over, is asked
+  // anew.
+  s.let_go();
+  if (ended.error().code == "lease_lost") return false;
+  return std::unexpected(std::move(ended.error()));
 }
 
 // The last write of the run, which gives it back.
