@@ -42,7 +42,7 @@ TEST(AnalyseMail, splits_the_text_and_reads_only_its_own_words) {
   EXPECT_EQ(string_or(items[0].as_object(), "due"), "2026-06-12");
   const auto& dates = *get_array(mail, "dates");
   ASSERT_EQ(dates.size(), 1u);
-  EXPECT_EQ(dates[0].at("resolution").as_array()[0], "2026-06-12");
+  EXPECT_EQ(string_or(dates[0].at("resolution").as_array()[0].as_object(), "end"), "2026-06-12");
   EXPECT_EQ(string_or(dates[0].as_object(), "sentence"), "I'll send the signed order by Friday.");
 }
 

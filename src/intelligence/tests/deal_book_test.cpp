@@ -506,10 +506,14 @@ struct RiskTest : BookTest {
     EXPECT_TRUE(tx->commit());
     return id;
   }
-  void put_run(std::string_view correlation, std::string status) {
+  // An unfinished run has somebody who is at it for `leased`.
+  void put_run(std::string_view correlation, std::string status, Duration leased = 1h) {
     auto tx = begin();
-    EXPECT_TRUE(tx->put_import_run(
-        {CorrelationId(std::string(correlation)), std::move(status), clock.now(), {}, "{}"}));
+    const CorrelationId run{std::string(correlation)};
+    if (status == "running") {
+      EXPECT_TRUE(tx->take_lease(storage::import_lease(run), "reader", leased).value());
+    }
+    EXPECT_TRUE(tx->put_import_run({run, std::move(status), clock.now(), {}, "{}"}));
     EXPECT_TRUE(tx->commit());
   }
 
@@ -589,6 +593,23 @@ TEST_F(RiskTest, waits_for_the_other_stages_of_a_running_import_but_not_for_itse
   ASSERT_TRUE(step());
   EXPECT_TRUE(read()->insight("deal", id).value());
   EXPECT_EQ(read()->pending(CorrelationId("import-9"), model::queue::kAnalyticsRisk).value(), 0);
+}
+
+TEST_F(RiskTest, does_not_wait_for_an_import_whose_process_was_killed) {
+  const auto id = put_one_deal();
+  put_run("import-9", "running", 15s);
+  auto tx = begin();
+  ASSERT_TRUE(
+      publisher->publish(*tx, "files", {CorrelationId("import-9"), ""},
+                         {model::event::kImportRead, "",
+                          json::object{{"importId", "import-9"}, {"files", 1}, {"records", 1}}, 0, 1}));
+  ASSERT_TRUE(tx->commit());
+  publish_updated(id, "import-9");
+  ASSERT_TRUE(step());
+  EXPECT_FALSE(read()->insight("deal", id).value()) << "its lease still runs";
+  clock.advance(15s);
+  ASSERT_TRUE(step());
+  EXPECT_TRUE(read()->insight("deal", id).value());
 }
 
 TEST_F(RiskTest, does_not_wait_for_ever_when_nobody_serves_the_other_queues) {
