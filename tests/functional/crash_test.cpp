@@ -24,16 +24,6 @@ std::vector<std::string> import_of(const Path& files, const Path& data) {
           "--json", "--set",        "mapping.max_deliveries=100"};
 }
 
-// Whether the only import of a data folder has ended, though its process was killed before it could say so.
-// The same command would be a second import then.
-bool is_done(const Path& data) {
-  const auto answer = castiel({"imports", "--tenant", "acme", "--data", data.string(), "--json"});
-  if (answer.status != 0) return false;  // killed before there was a tenant
-  const auto runs = answer.lines();
-  EXPECT_LE(runs.size(), 1u) << "an interrupted import was not taken up but begun anew";
-  return !runs.empty() && text(runs.front(), "status") == "done";
-}
-
 // What linking and scoring do for the second one waits behind the first one's messages; nobody is at that any
 // more.
 TEST(KilledImport, does_not_hold_up_the_next_one_of_other_files) {

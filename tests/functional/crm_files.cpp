@@ -274,4 +274,12 @@ void expect_same(const Stored& expected, const Stored& got) {
   expect_same("dead letters", expected.dead_letters, got.dead_letters);
 }
 
+bool is_done(const std::filesystem::path& data) {
+  const auto answer = castiel({"imports", "--tenant", "acme", "--data", data.string(), "--json"});
+  if (answer.status != 0) return false;  // killed before there was a tenant
+  const auto runs = answer.lines();
+  EXPECT_LE(runs.size(), 1u) << "an interrupted import was not taken up but begun anew";
+  return !runs.empty() && text(runs.front(), "status") == "done";
+}
+
 }  // namespace castiel::functional

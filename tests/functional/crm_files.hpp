@@ -28,6 +28,10 @@ struct CrmCounts {
 // Writes User.csv, Account.csv, Product2.csv, Opportunity.csv, OpportunityFieldHistory.csv into `folder`/crm.
 CrmCounts write_crm(const TempFolder& folder, std::uint64_t seed, CrmShape shape = {});
 
+// Whether the only import of a data folder has ended, though its process was killed before it could say so.
+// The same command would be a second import then.
+bool is_done(const std::filesystem::path& data);
+
 // What is stored, without what may differ between two imports of the same files (ids of shards, correlation
 // ids, times of recording): a sorted line for each shard, change and dead letter.
 struct Stored {

@@ -95,10 +95,12 @@ TEST_F(Rabbitmq, a_process_killed_in_the_middle_is_taken_up_by_the_next) {
   ASSERT_EQ(whole.status, 3) << whole.err;
   Path data;
   int kills = 0;
+  bool finished = false;
   std::optional<Finished> done;
   for (auto first = 700ms; kills == 0 && first > 50ms; first /= 2) {
     data = folder.path() / fmt::format("killed-{}", first.count());
     done.reset();
+    finished = false;
     for (const auto delay : {first, first * 2, first * 3}) {
       Process process(import_of(files, data, true));
       if (process.ended_within(delay)) {
@@ -108,11 +110,14 @@ TEST_F(Rabbitmq, a_process_killed_in_the_middle_is_taken_up_by_the_next) {
       process.signal(SIGKILL);
       process.finish();
       ++kills;
+      if ((finished = is_done(data))) break;  // again would be a second import
     }
   }
   EXPECT_GE(kills, 1);
-  if (!done) done = castiel(import_of(files, data, true), {}, kLong);
-  EXPECT_EQ(done->status, 3) << done->err;
+  if (!done && !finished) done = castiel(import_of(files, data, true), {}, kLong);
+  if (done) {
+    EXPECT_EQ(done->status, 3) << done->err;
+  }
   expect_same(stored(folder.path() / "whole", "acme"), stored(data, "acme"));
 }
 
