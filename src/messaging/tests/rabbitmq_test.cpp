@@ -368,10 +368,11 @@ TEST_F(RabbitmqTest, queues_that_somebody_removed_are_made_anew) {
   ASSERT_TRUE(settle(receive()));
   EXPECT_TRUE(eventually([&] { return outbox() == 0; }));
   ASSERT_TRUE(process->broker->remove(spec));
+  // RabbitMQ 3.10 says that a quorum queue is gone before it is; what is made anew meanwhile is lost with it.
+  const auto gone = in(3s);
+  EXPECT_TRUE(eventually([&] { return gone.passed(); }));
   publish("m2");
-  // The server may take a message for a queue it has just made and never confirm it: after 30 s it is sent
-  // again.
-  const auto got = receive(90s);
+  const auto got = receive();
   ASSERT_EQ(got.size(), 1u);
   EXPECT_EQ(got[0].message_id, "m2");
   EXPECT_TRUE(eventually([&] { return outbox() == 0; }));
