@@ -10,7 +10,7 @@ namespace event {
 inline constexpr std::string_view kDataRaw = "integration.data.raw";
 inline constexpr std::string_view kDataMapped = "integration.data.mapped";
 inline constexpr std::string_view kImportRead =
-    "integration.import.read";  // all files of an import are published
+    "integration.import.read";                                    // all files of an import are published
 inline constexpr std::string_view kFlowControl = "flow.control";  // a source pauses or goes on (FLOWCTL-3)
 inline constexpr std::string_view kEmailReceived = "integration.email.received";
 inline constexpr std::string_view kEmailProcessed = "integration.email.processed";
